@@ -1,0 +1,136 @@
+//! Everything that can go wrong for a user, as codes with arguments, grouped by who must act.
+//!
+//! Texts live in the locale files under `problem.<code>`; English ones are rendered by
+//! [`crate::text`] for the command line and the logs.
+
+use serde::{Deserialize, Serialize};
+#[cfg(test)]
+use ts_rs::TS;
+
+/// Something that went wrong: what happened, with what a sentence about it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Problem {
+    // The user can do something about these.
+    /// There is no microphone at all.
+    NoMicrophone,
+    /// There is no speaker at all.
+    NoSpeaker,
+    /// The system refuses access to the microphone.
+    MicrophoneDenied,
+    /// The device exists but cannot be used now (taken by another program, driver error).
+    DeviceUnusable {
+        /// The device.
+        device: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// No device has this name.
+    DeviceUnknown {
+        /// What was asked for.
+        device: String,
+    },
+    /// The device in use went away; the call goes on with another one.
+    DeviceGone {
+        /// The device that went.
+        device: String,
+    },
+    /// A sound file cannot be used in place of a device.
+    SoundFile {
+        /// The file.
+        path: String,
+        /// Why.
+        detail: String,
+    },
+    /// The address is not one that can be called.
+    BadAddress {
+        /// What was given.
+        address: String,
+        /// Why.
+        detail: String,
+    },
+    /// No agent has this name.
+    AgentUnknown {
+        /// What was asked for.
+        agent: String,
+    },
+    /// The server does not accept the credential.
+    NotAuthorised {
+        /// The server.
+        host: String,
+        /// What it said.
+        detail: String,
+    },
+
+    // The network, or those who run it.
+    /// The host's name cannot be resolved.
+    HostUnknown {
+        /// The host.
+        host: String,
+    },
+    /// The host does not answer.
+    Unreachable {
+        /// The host and port.
+        host: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// The server's certificate is not trusted here.
+    Untrusted {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A step of connecting took too long.
+    TimedOut {
+        /// The host.
+        host: String,
+        /// The limit, in seconds.
+        seconds: u32,
+    },
+    /// The line went dead.
+    ConnectionLost {
+        /// What ended it.
+        detail: String,
+    },
+
+    // Those who run the server.
+    /// The server refused the call.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        detail: String,
+    },
+    /// The server has no room now.
+    Busy {
+        /// When to try again, in seconds, where it said so.
+        retry_after_s: Option<u32>,
+    },
+    /// The server ended the call.
+    ClosedByServer {
+        /// The WebSocket close code.
+        close_code: u16,
+        /// The close reason, or the error the server sent before it.
+        detail: String,
+    },
+    /// The server sent something that is not the protocol.
+    BadMessage {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The server sent a message larger than allowed.
+    MessageTooBig {
+        /// The limit, in bytes.
+        limit: u32,
+    },
+
+    // Us.
+    /// A fault in Offhook.
+    Internal {
+        /// What to report.
+        detail: String,
+    },
+}

@@ -1,0 +1,329 @@
+//! What a screen needs to know: one small, complete picture, and the messages that carry it.
+//!
+//! This file is the softphone's contract with every surface. The window's TypeScript types are
+//! generated from it (`bindings.rs`), and nothing in it is a sentence: texts are codes with
+//! arguments, translated from the locale files by whoever shows them.
+
+use serde::{Deserialize, Serialize};
+#[cfg(test)]
+use ts_rs::TS;
+
+use crate::problem::Problem;
+
+/// Everything a screen shows except levels and transcript, which have messages of their own.
+///
+/// Stays under 8 KiB of JSON: the window's channel has a fast path below that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct Snapshot {
+    /// Counts changes; a later snapshot has a higher number.
+    pub revision: u32,
+    /// The program's version, as in `0.1.0`.
+    pub version: String,
+    /// The agents that can be called.
+    pub agents: Vec<Agent>,
+    /// The call, from the first click to its summary.
+    pub call: Call,
+    /// Whether the user's microphone is muted. Muted audio never leaves the process.
+    pub muted: bool,
+    /// The microphone: what there is, what was chosen, what is in use.
+    pub microphone: DevicePicker,
+    /// The speaker: what there is, what was chosen, what is in use.
+    pub speaker: DevicePicker,
+    /// Something the user should know that does not end a call; dismissed by an intent.
+    pub notice: Option<Problem>,
+}
+
+/// An agent that can be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct Agent {
+    /// The name used on the wire, as in `?agent=test`.
+    pub id: String,
+    /// The name people see. Data, not translated.
+    pub name: String,
+    /// One sentence on what it is for; none for the built-in agent, whose text is translated.
+    pub description: Option<String>,
+    /// Whether this is the agent that lives inside Offhook and needs no network.
+    pub built_in: bool,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Call {
+    /// No call; one can be started.
+    Ready,
+    /// The user clicked; the microphone is already heard, the line is not up yet.
+    Dialling {
+        /// Who is called.
+        agent: Agent,
+        /// What is being waited for.
+        step: DialStep,
+        /// Speech captured so far that will be sent when the line is up, in ms.
+        held_ms: u32,
+    },
+    /// The line is up.
+    Live {
+        /// Who is on the line.
+        agent: Agent,
+        /// Whether the line is healthy.
+        line: Line,
+        /// What the agent is doing.
+        activity: Activity,
+        /// Counters so far.
+        stats: Stats,
+    },
+    /// The call is over; its summary stays until dismissed or the next call.
+    Ended {
+        /// Who was called.
+        agent: Agent,
+        /// Why it ended.
+        reason: EndReason,
+        /// How long the line was up, in ms; 0 if it never was.
+        duration_ms: u32,
+        /// Final counters.
+        stats: Stats,
+    },
+}
+
+/// What a call that is not up yet waits for, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "snake_case")]
+pub enum DialStep {
+    /// A short-lived token is being minted.
+    Authorising,
+    /// The connection and its upgrade are under way.
+    Connecting,
+    /// Connected; the agent's session is being opened.
+    Opening,
+}
+
+/// The health of a line that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "health", rename_all = "snake_case")]
+pub enum Line {
+    /// The far end was heard within the last 2 s.
+    Good {
+        /// Round trip of the last ping, in ms, once one was answered.
+        round_trip_ms: Option<u32>,
+    },
+    /// Nothing came for 2 s or more: shown as a weak connection.
+    Unstable,
+}
+
+/// What the agent is doing, as far as the wire tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// It waits for the caller.
+    Listening,
+    /// It hears the caller speak.
+    Hearing,
+    /// It has the caller's turn and prepares an answer.
+    Thinking,
+    /// Its voice is being played.
+    Speaking,
+}
+
+/// Counters of one call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct Stats {
+    /// From the click to the open session, in ms.
+    pub connected_ms: Option<u32>,
+    /// From the end of the caller's last utterance to the first sample of the answer at the
+    /// speaker, in ms.
+    pub answer_ms: Option<u32>,
+    /// 20 ms frames of the caller's audio given to the line.
+    pub frames_sent: u32,
+    /// 20 ms frames' worth of the agent's audio received.
+    pub frames_received: u32,
+    /// Times the speaker ran out of the agent's audio in the middle of an utterance.
+    pub underruns: u32,
+    /// 20 ms frames' worth of audio, of either side, dropped inside this program.
+    pub frames_lost: u32,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum EndReason {
+    /// The user hung up or cancelled.
+    HungUp,
+    /// The far end closed the call normally.
+    FarEnd,
+    /// It failed.
+    Failed {
+        /// What happened and who can do something about it.
+        problem: Problem,
+    },
+}
+
+/// One kind of device: what there is, what was chosen, what is in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct DevicePicker {
+    /// What the system offers, in its order.
+    pub available: Vec<Device>,
+    /// What the user chose.
+    pub choice: DeviceChoice,
+    /// The name of what a call uses right now; none outside a call.
+    pub in_use: Option<String>,
+}
+
+/// A microphone or a speaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct Device {
+    /// Stable for as long as the device is plugged in; what a choice refers to.
+    pub id: String,
+    /// The system's name for it.
+    pub name: String,
+    /// Whether the system uses it when nothing is chosen.
+    pub is_default: bool,
+}
+
+/// Which device to use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DeviceChoice {
+    /// Whatever the system's default is, followed when it changes.
+    SystemDefault,
+    /// This one; the default while it is unplugged.
+    Device {
+        /// [`Device::id`].
+        id: String,
+    },
+}
+
+/// One line of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct TranscriptEntry {
+    /// The conversation item's id.
+    pub id: String,
+    /// The item it follows; none for the first. Conversation order is this chain, not arrival.
+    pub after: Option<String>,
+    /// Who said it.
+    pub speaker: Party,
+    /// What was said, as far as it is known; for an interrupted agent only the part that was
+    /// heard. Empty where there is no transcription (`spoken_ms` then says how long it was).
+    pub text: String,
+    /// What an interrupted agent meant to say after the caller stopped hearing it.
+    pub unheard: String,
+    /// Whether more will come.
+    pub status: EntryStatus,
+    /// Length of the caller's utterance in ms, for speech without transcription.
+    pub spoken_ms: Option<u32>,
+}
+
+/// Who said a line of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// The person at this computer.
+    Caller,
+    /// The agent.
+    Agent,
+}
+
+/// Whether a line of the conversation is finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "snake_case")]
+pub enum EntryStatus {
+    /// More text or audio is coming.
+    Growing,
+    /// Complete.
+    Complete,
+    /// Cut short by the caller.
+    Interrupted,
+}
+
+/// What a subscriber receives, in order.
+///
+/// A new subscriber gets a snapshot, then `TranscriptCleared`, then an `Transcript` for every line
+/// so far, and from then on what changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "type", content = "value", rename_all = "snake_case")]
+pub enum Message {
+    /// The whole state.
+    Snapshot(Box<Snapshot>),
+    /// Levels and the call's clock, about 15 times a second while audio runs.
+    Meters(Meters),
+    /// The conversation starts anew.
+    TranscriptCleared,
+    /// A line of the conversation was added or changed: it replaces the one with the same id.
+    Transcript(TranscriptEntry),
+    /// Text to append to the line with this id.
+    TranscriptDelta {
+        /// [`TranscriptEntry::id`].
+        id: String,
+        /// The text to append.
+        delta: String,
+    },
+}
+
+/// Levels and the call's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct Meters {
+    /// How long the line has been up, in ms; 0 before that.
+    pub elapsed_ms: u32,
+    /// The microphone's level in dBFS (root mean square over the last period), -90 for silence.
+    /// Measured before mute, so that a muted user still sees it move.
+    pub microphone_db: f32,
+    /// The level of what is played, in dBFS.
+    pub speaker_db: f32,
+}
+
+/// What a user wants. Idempotent, answered by a later snapshot, never by a return value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Intent {
+    /// Call this agent. Ignored while a call is up or being dialled.
+    Call {
+        /// [`Agent::id`].
+        agent: String,
+    },
+    /// End or cancel the call.
+    HangUp,
+    /// Leave the summary of the last call.
+    DismissSummary,
+    /// Leave the notice.
+    DismissNotice,
+    /// Mute or unmute the microphone.
+    SetMuted {
+        /// The state wanted.
+        muted: bool,
+    },
+    /// Silence the agent and let the caller speak.
+    Interrupt,
+    /// Type to the agent.
+    SendText {
+        /// Made by the sender, at most 32 characters; the same id twice is sent once.
+        id: String,
+        /// What to say.
+        text: String,
+    },
+    /// Use this microphone from now on.
+    ChooseMicrophone {
+        /// The choice.
+        choice: DeviceChoice,
+    },
+    /// Use this speaker from now on.
+    ChooseSpeaker {
+        /// The choice.
+        choice: DeviceChoice,
+    },
+}
