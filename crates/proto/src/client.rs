@@ -1,0 +1,4 @@
+//! The client end of a session.
+/// Placeholder.
+#[derive(Debug)]
+pub struct Client;

@@ -1,0 +1,62 @@
+//! WebSocket close codes and reasons (RFC 6455 section 7.4 and the `offhook.v1` table).
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
+/// A close frame: what ended a connection, in the words of the end that closed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// The status code.
+    pub code: u16,
+    /// The reason, at most 123 bytes; `type.code[;k=v]` from an Offhook server.
+    pub reason: String,
+}
+
+impl Close {
+    /// Hang-up: the call is over.
+    pub const NORMAL: u16 = 1000;
+    /// The server or the page is going away.
+    pub const GOING_AWAY: u16 = 1001;
+    /// A violation of a policy that no other code names.
+    pub const POLICY: u16 = 1008;
+    /// A message larger than the receiver takes.
+    pub const TOO_BIG: u16 = 1009;
+    /// A fault inside the server, or its upstream is down.
+    pub const INTERNAL: u16 = 1011;
+    /// The credential is not valid (sent after an `invalid_api_key` error).
+    pub const UNAUTHORISED: u16 = 3000;
+    /// The request cannot be served: model, agent, beta header.
+    pub const INVALID_REQUEST: u16 = 4000;
+    /// No heartbeat came from the client.
+    pub const HEARTBEAT_LOST: u16 = 4408;
+    /// A client event's sequence number is missing or leaves a gap.
+    pub const BAD_SEQUENCE: u16 = 4422;
+
+    /// The most bytes that fit a control frame beside the code (RFC 6455 section 5.5).
+    pub const MAX_REASON: usize = 123;
+
+    /// A close frame with `reason` cut to what fits.
+    #[must_use]
+    pub fn new(code: u16, reason: &str) -> Self {
+        let mut end = reason.len().min(Self::MAX_REASON);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self {
+            code,
+            reason: reason[..end].to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let close = Close::new(Close::POLICY, &"ä".repeat(100));
+        assert_eq!(close.reason.len(), 122);
+        assert!(close.reason.chars().all(|c| c == 'ä'));
+    }
+}

@@ -1,0 +1,4 @@
+//! The server end of a session.
+/// Placeholder.
+#[derive(Debug)]
+pub struct Server;

@@ -1,0 +1,21 @@
+//! The events on the wire: JSON text frames, one event each.
+//!
+//! Names and shapes are those of the OpenAI Realtime API (GA). Types that are not known here, and
+//! fields that are not named here, are kept and go out again as they came in.
+
+pub mod client;
+mod conversation;
+mod envelope;
+mod event;
+mod pcm;
+pub mod server;
+
+pub use client::ClientEvent;
+pub use conversation::{ContentPart, ErrorDetail, Item, Response, StatusDetails};
+pub use envelope::{DecodeError, Envelope};
+pub use event::Other;
+pub use pcm::{PcmError, decode_pcm16, encode_pcm16};
+pub use server::ServerEvent;
+
+/// A JSON object: what an event carries besides its named fields.
+pub type Fields = serde_json::Map<alloc::string::String, serde_json::Value>;
