@@ -17,6 +17,10 @@ impl Close {
     pub const NORMAL: u16 = 1000;
     /// The server or the page is going away.
     pub const GOING_AWAY: u16 = 1001;
+    /// Something that is not WebSocket.
+    pub const PROTOCOL: u16 = 1002;
+    /// A message that is not what its type promises.
+    pub const BAD_DATA: u16 = 1007;
     /// A violation of a policy that no other code names.
     pub const POLICY: u16 = 1008;
     /// A message larger than the receiver takes.

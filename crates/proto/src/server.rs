@@ -54,6 +54,10 @@ impl Default for Config {
 
 /// What happened.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "passed straight on, never stored"
+)]
 pub enum Input<'a> {
     /// A text message came.
     Text(&'a str),
