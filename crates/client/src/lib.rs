@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The realtime client: drives [`offhook_proto::Client`] over a WebSocket.
+//!
+//! [`Call::start`] is all there is to it: a call goes up at once, says what happens through a
+//! bounded queue of [`Event`]s, and takes what the caller does without ever blocking. Every
+//! decision (what to do next, how long to wait, what an answer means) is the state machine's; this
+//! crate does the I/O.
+
+mod call;
+mod clock;
+mod connect;
+mod endpoint;
+mod mint;
+mod socket;
+mod tls;
+mod upgrade;
+
+pub use call::{Call, Config, Event, SendError};
+pub use clock::Clock;
+pub use connect::Connector;
+pub use endpoint::{Credential, Endpoint, EndpointError};
+pub use offhook_proto as proto;

@@ -1,0 +1,177 @@
+//! Where a call goes and what it authenticates with.
+
+use secrecy::SecretString;
+use url::Url;
+
+/// A server that speaks the protocol.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// `ws` or `wss`, ending in `/v1/realtime`, without an agent.
+    realtime: Url,
+    credential: Credential,
+}
+
+/// What proves who is calling.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// Buys a short-lived token for every connection from a bridge. Without an access token only
+    /// a bridge in development mode gives one.
+    Mint {
+        /// The OAuth access token, or a bridge's own.
+        access_token: Option<SecretString>,
+    },
+    /// Is shown on the upgrade as it is, as OpenAI-compatible servers want their API keys.
+    Key(SecretString),
+}
+
+/// Why an address cannot be called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// Not a URL.
+    #[error("it is not a URL ({0})")]
+    NotAUrl(url::ParseError),
+    /// Not one of http, https, ws, wss.
+    #[error("its scheme is {0}, not http, https, ws or wss")]
+    Scheme(String),
+    /// No host in it.
+    #[error("it names no host")]
+    NoHost,
+    /// A user name, password, query or fragment; credentials do not belong into an address.
+    #[error("it has a {0}, which does not belong there")]
+    Extra(&'static str),
+}
+
+const REALTIME: &str = "v1/realtime";
+
+impl Endpoint {
+    /// The server at `address`: its base (`https://bridge.example`), or the full path of its
+    /// realtime API (`wss://api.example/v1/realtime`).
+    ///
+    /// # Errors
+    /// Says why the address cannot be called.
+    pub fn new(address: &str, credential: Credential) -> Result<Self, EndpointError> {
+        let mut realtime = Url::parse(address.trim()).map_err(EndpointError::NotAUrl)?;
+        let scheme = match realtime.scheme() {
+            "http" | "ws" => "ws",
+            "https" | "wss" => "wss",
+            other => return Err(EndpointError::Scheme(other.to_owned())),
+        };
+        realtime
+            .set_scheme(scheme)
+            .map_err(|()| EndpointError::Scheme(scheme.to_owned()))?;
+        if realtime.host_str().is_none_or(str::is_empty) {
+            return Err(EndpointError::NoHost);
+        }
+        if !realtime.username().is_empty() || realtime.password().is_some() {
+            return Err(EndpointError::Extra("user name or password"));
+        }
+        if realtime.query().is_some() {
+            return Err(EndpointError::Extra("query"));
+        }
+        if realtime.fragment().is_some() {
+            return Err(EndpointError::Extra("fragment"));
+        }
+        let base = realtime.path().trim_end_matches('/');
+        let path = match base.strip_suffix(REALTIME) {
+            Some(_) => base.to_owned(),
+            None => format!("{base}/{REALTIME}"),
+        };
+        realtime.set_path(&path);
+        Ok(Self {
+            realtime,
+            credential,
+        })
+    }
+
+    /// The host, as people know it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.realtime.host_str().unwrap_or_default()
+    }
+
+    /// The host and port, as in `bridge.example:443`.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host(), self.port())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.realtime.port_or_known_default().unwrap_or(443)
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.realtime.scheme() == "wss"
+    }
+
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// The URL of the upgrade. A bridge knows agents, an OpenAI-compatible server models.
+    pub(crate) fn upgrade_url(&self, agent: &str) -> Url {
+        let mut url = self.realtime.clone();
+        let name = match self.credential {
+            Credential::Mint { .. } => "agent",
+            Credential::Key(_) => "model",
+        };
+        url.query_pairs_mut().append_pair(name, agent);
+        url
+    }
+
+    /// The path that mints tokens.
+    pub(crate) fn mint_path(&self) -> String {
+        format!("{}/client_secrets", self.realtime.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(address: &str) -> Result<Endpoint, EndpointError> {
+        Endpoint::new(address, Credential::Mint { access_token: None })
+    }
+
+    #[test]
+    fn a_base_and_a_full_address_mean_the_same() {
+        for address in [
+            "https://bridge.example",
+            "https://bridge.example/",
+            "wss://bridge.example/v1/realtime",
+            " wss://bridge.example/v1/realtime/ ",
+        ] {
+            let endpoint = endpoint(address).expect(address);
+            assert_eq!(
+                endpoint.upgrade_url("sales & more").as_str(),
+                "wss://bridge.example/v1/realtime?agent=sales+%26+more"
+            );
+            assert_eq!(endpoint.mint_path(), "/v1/realtime/client_secrets");
+            assert_eq!(endpoint.authority(), "bridge.example:443");
+        }
+        let local = endpoint("http://127.0.0.1:8084/offhook").expect("it is fine");
+        assert_eq!(
+            local.upgrade_url("test").as_str(),
+            "ws://127.0.0.1:8084/offhook/v1/realtime?agent=test"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_said() {
+        assert!(matches!(
+            endpoint("bridge.example"),
+            Err(EndpointError::NotAUrl(_))
+        ));
+        assert_eq!(
+            endpoint("ftp://bridge.example").unwrap_err(),
+            EndpointError::Scheme("ftp".to_owned())
+        );
+        assert!(matches!(
+            endpoint("https://user:secret@bridge.example"),
+            Err(EndpointError::Extra(_))
+        ));
+        assert!(matches!(
+            endpoint("https://bridge.example/?token=x"),
+            Err(EndpointError::Extra("query"))
+        ));
+    }
+}

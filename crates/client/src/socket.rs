@@ -1,0 +1,161 @@
+//! A WebSocket that can be read and written at the same time without losing anything.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use futures_util::{SinkExt, StreamExt};
+use offhook_proto::{Close, Protocol};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::connect::Stream;
+use crate::upgrade::Upgraded;
+
+/// What is waiting to be written may not grow beyond this while the network stands still: 15 s of
+/// audio, the longest that a silent line is kept.
+const MAX_OUTBOX: usize = 1024;
+
+/// What came in.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Text(tungstenite::Utf8Bytes),
+    Binary(usize),
+    Pong(Option<u64>),
+    Ping,
+    Close(Close),
+    TooBig,
+    BadFrame(String),
+    Dropped(String),
+}
+
+pub(crate) struct Socket {
+    stream: WebSocketStream<Box<dyn Stream>>,
+    outbox: VecDeque<Message>,
+    needs_flush: bool,
+    closed: bool,
+}
+
+impl Socket {
+    pub(crate) fn new(upgraded: Upgraded) -> (Self, Protocol) {
+        let socket = Self {
+            stream: upgraded.socket,
+            outbox: VecDeque::new(),
+            needs_flush: false,
+            closed: false,
+        };
+        (socket, upgraded.protocol)
+    }
+
+    pub(crate) fn text(&mut self, text: String) -> Result<(), Full> {
+        self.push(Message::text(text))
+    }
+
+    pub(crate) fn ping(&mut self, payload: u64) -> Result<(), Full> {
+        self.push(Message::Ping(payload.to_be_bytes().to_vec().into()))
+    }
+
+    pub(crate) fn close(&mut self, close: Close) -> Result<(), Full> {
+        let frame = CloseFrame {
+            code: close.code.into(),
+            reason: close.reason.into(),
+        };
+        self.push(Message::Close(Some(frame)))
+    }
+
+    /// Writes what waits and reads until something came in. May be dropped and called again at any
+    /// point without loss.
+    pub(crate) async fn next(&mut self) -> Incoming {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        // A write error is told by the next read, with what the far end said before it.
+        let _ = self.poll_write(cx);
+        if self.closed {
+            return Poll::Pending;
+        }
+        let Poll::Ready(read) = self.stream.poll_next_unpin(cx) else {
+            return Poll::Pending;
+        };
+        let incoming = read.map_or_else(
+            || Incoming::Dropped("the connection was closed".to_owned()),
+            |read| read.map_or_else(|error| failed(&error), received),
+        );
+        self.closed = matches!(
+            incoming,
+            Incoming::Close(_) | Incoming::Dropped(_) | Incoming::TooBig | Incoming::BadFrame(_)
+        );
+        // The library answers a close frame (and a ping) by itself, when it is flushed.
+        self.needs_flush |= matches!(incoming, Incoming::Close(_) | Incoming::Ping);
+        Poll::Ready(incoming)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
+        while !self.outbox.is_empty() {
+            std::task::ready!(self.stream.poll_ready_unpin(cx))?;
+            if let Some(message) = self.outbox.pop_front() {
+                self.stream.start_send_unpin(message)?;
+                self.needs_flush = true;
+            }
+        }
+        if self.needs_flush {
+            std::task::ready!(self.stream.poll_flush_unpin(cx))?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends what waits, a close frame included, after reading has ended. The caller limits how
+    /// long it may take.
+    pub(crate) async fn finish(&mut self) {
+        let _ = poll_fn(|cx| self.poll_write(cx)).await;
+    }
+
+    fn push(&mut self, message: Message) -> Result<(), Full> {
+        if self.outbox.len() >= MAX_OUTBOX {
+            return Err(Full);
+        }
+        self.outbox.push_back(message);
+        Ok(())
+    }
+}
+
+/// The far end takes nothing any more.
+#[derive(Debug)]
+pub(crate) struct Full;
+
+fn received(message: Message) -> Incoming {
+    match message {
+        Message::Text(text) => Incoming::Text(text),
+        Message::Binary(bytes) => Incoming::Binary(bytes.len()),
+        Message::Ping(_) => Incoming::Ping,
+        Message::Pong(payload) => Incoming::Pong(
+            <[u8; 8]>::try_from(&payload[..])
+                .ok()
+                .map(u64::from_be_bytes),
+        ),
+        Message::Close(frame) => Incoming::Close(frame.map_or_else(
+            // RFC 6455 section 7.1.5: a close frame without a body counts as 1005.
+            || Close::new(1005, ""),
+            |frame| Close::new(frame.code.into(), &frame.reason),
+        )),
+        Message::Frame(_) => Incoming::BadFrame("a raw frame".to_owned()),
+    }
+}
+
+fn failed(error: &tungstenite::Error) -> Incoming {
+    match error {
+        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => Incoming::TooBig,
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed => {
+            Incoming::Dropped("the connection was closed without a word".to_owned())
+        }
+        tungstenite::Error::Io(error) => Incoming::Dropped(error.to_string()),
+        tungstenite::Error::Tls(error) => Incoming::Dropped(error.to_string()),
+        other => Incoming::BadFrame(other.to_string()),
+    }
+}
