@@ -1,0 +1,182 @@
+/** Every state of the app, as a scripted phone would report it. */
+import type {
+  Activity,
+  Agent,
+  Call,
+  DevicePicker,
+  DialStep,
+  EndReason,
+  Line,
+  Meters,
+  Problem,
+  Snapshot,
+  Stats,
+  TranscriptEntry,
+} from "../bindings";
+import { callInMidSentence, callSoFar, interruptedCall, longCall } from "./conversation";
+
+/** All that a new subscriber is told. */
+export interface Scene {
+  snapshot: Snapshot;
+  meters: Meters | null;
+  transcript: TranscriptEntry[];
+}
+
+export const echoAgent: Agent = {
+  id: "test",
+  name: "Echo",
+  description: null,
+  built_in: true,
+};
+
+const frontDesk: Agent = {
+  id: "front-desk",
+  name: "Front desk",
+  description: "Answers questions about opening hours and takes bookings.",
+  built_in: false,
+};
+
+const longName: Agent = {
+  id: "benefits",
+  name: "Grundsicherungsantragsberatung Oldenburg-Nord",
+  description: null,
+  built_in: false,
+};
+
+export const noStats: Stats = {
+  connected_ms: null,
+  answer_ms: null,
+  frames_sent: 0,
+  frames_received: 0,
+  underruns: 0,
+  frames_lost: 0,
+};
+
+const stats: Stats = {
+  connected_ms: 184,
+  answer_ms: 912,
+  frames_sent: 7710,
+  frames_received: 3122,
+  underruns: 0,
+  frames_lost: 0,
+};
+
+const microphone: DevicePicker = {
+  available: [
+    { id: "mic-built-in", name: "Built-in microphone", is_default: true },
+    { id: "mic-headset", name: "Jabra Evolve2 65 Stereo", is_default: false },
+  ],
+  choice: { kind: "system_default" },
+  in_use: null,
+};
+
+const speaker: DevicePicker = {
+  available: [
+    { id: "out-built-in", name: "Built-in speakers", is_default: true },
+    { id: "out-headset", name: "Jabra Evolve2 65 Stereo", is_default: false },
+    { id: "out-hdmi", name: "HDMI / DisplayPort 3", is_default: false },
+  ],
+  choice: { kind: "system_default" },
+  in_use: null,
+};
+
+const good: Line = { health: "good", round_trip_ms: 34 };
+
+function scene(call: Call, rest: Partial<Scene> & { snapshot?: never } = {}): Scene {
+  const running = call.state === "dialling" || call.state === "live";
+  return {
+    snapshot: {
+      revision: 1,
+      version: "0.1.0",
+      agents: [echoAgent, frontDesk],
+      call,
+      muted: false,
+      microphone: { ...microphone, in_use: running ? "Built-in microphone" : null },
+      speaker: { ...speaker, in_use: running ? "Built-in speakers" : null },
+      notice: null,
+    },
+    meters: null,
+    transcript: [],
+    ...rest,
+  };
+}
+
+function but(base: Scene, changes: Partial<Snapshot>, rest: Partial<Scene> = {}): Scene {
+  return { ...base, ...rest, snapshot: { ...base.snapshot, ...changes } };
+}
+
+function dialling(step: DialStep, held_ms: number): Scene {
+  return scene(
+    { state: "dialling", agent: echoAgent, step, held_ms },
+    { meters: { elapsed_ms: 0, microphone_db: -24, speaker_db: -90 } },
+  );
+}
+
+function live(activity: Activity, line: Line = good, agent: Agent = echoAgent): Scene {
+  const microphone_db = activity === "hearing" ? -14 : -52;
+  const speaker_db = activity === "speaking" ? -12 : -90;
+  return scene(
+    { state: "live", agent, line, activity, stats },
+    {
+      meters: { elapsed_ms: 154_000, microphone_db, speaker_db },
+      transcript: activity === "speaking" ? callInMidSentence : callSoFar,
+    },
+  );
+}
+
+function ended(reason: EndReason, duration_ms = 154_000, last: Stats = stats): Scene {
+  return scene(
+    { state: "ended", agent: echoAgent, reason, duration_ms, stats: last },
+    { transcript: duration_ms > 0 ? interruptedCall : [] },
+  );
+}
+
+function failed(problem: Problem, duration_ms = 0): Scene {
+  return ended({ why: "failed", problem }, duration_ms, duration_ms > 0 ? stats : noStats);
+}
+
+const ready = scene({ state: "ready" });
+const headsetGone: Problem = { code: "device_gone", device: "Jabra Evolve2 65 Stereo" };
+const unreachable: Problem = {
+  code: "unreachable",
+  host: "voice.example.org:443",
+  detail: "connection refused",
+};
+
+/** The states, by the name that `?state=` takes. */
+export const scenes = {
+  ready,
+  "ready-one-agent": but(ready, { agents: [echoAgent] }),
+  "ready-no-agents": but(ready, { agents: [] }),
+  "ready-muted": but(ready, { muted: true }),
+  "ready-notice": but(ready, { notice: unreachable }),
+  "ready-unplugged": but(ready, {
+    microphone: { ...microphone, choice: { kind: "device", id: "mic-desk" } },
+    speaker: { available: [], choice: { kind: "system_default" }, in_use: null },
+  }),
+  "dialling-authorising": dialling("authorising", 0),
+  dialling: dialling("connecting", 2_300),
+  "dialling-opening": dialling("opening", 4_200),
+  "dialling-muted": but(dialling("connecting", 0), { muted: true }),
+  live: live("listening"),
+  "live-start": { ...live("listening", { health: "good", round_trip_ms: null }), transcript: [] },
+  "live-hearing": live("hearing"),
+  "live-thinking": live("thinking"),
+  "live-speaking": live("speaking"),
+  "live-interrupted": { ...live("hearing"), transcript: interruptedCall },
+  "live-muted": but(live("listening"), { muted: true }),
+  "live-unstable": live("listening", { health: "unstable" }),
+  "live-notice": but(live("speaking"), { notice: headsetGone }),
+  "live-long": { ...live("speaking", good, longName), transcript: longCall },
+  ended: ended({ why: "hung_up" }),
+  "ended-cancelled": ended({ why: "hung_up" }, 0, noStats),
+  "ended-far-end": ended({ why: "far_end" }, 3_754_000, { ...stats, frames_lost: 65 }),
+  "ended-failed": failed(unreachable),
+  "ended-lost": failed({ code: "connection_lost", detail: "no answer for 6 seconds" }, 154_000),
+} satisfies Record<string, Scene>;
+
+export type SceneName = keyof typeof scenes;
+
+export function isSceneName(name: string): name is SceneName {
+  return name in scenes;
+}

@@ -1,0 +1,70 @@
+/** The one store: what the phone last said, from which every screen is drawn. */
+import { announcement } from "./announce";
+import type { Message, Meters, Snapshot, TranscriptEntry } from "./bindings";
+import { hearWhileMuted, noMutedSpeech } from "./muted-speech";
+import { t } from "./text";
+import { inConversationOrder } from "./transcript";
+
+export class Store {
+  /** The latest picture; `null` until the first one came. */
+  snapshot = $state.raw<Snapshot | null>(null);
+  /** The latest levels; `null` while no audio runs. */
+  meters = $state.raw<Meters | null>(null);
+  /** The latest words for screen readers. */
+  announced = $state.raw("");
+
+  #arrived = $state<TranscriptEntry[]>([]);
+  #mutedSpeech = $state.raw(noMutedSpeech);
+
+  /** The conversation, in its own order. */
+  readonly transcript = $derived(inConversationOrder(this.#arrived));
+
+  /** Whether the user is speaking and, being muted, is not heard. */
+  readonly speakingWhileMuted = $derived(this.#mutedSpeech.shown);
+
+  /** Takes in the next message of the subscription. */
+  receive(message: Message): void {
+    switch (message.type) {
+      case "snapshot":
+        this.#see(message.value);
+        break;
+      case "meters":
+        this.#hear(message.value);
+        break;
+      case "transcript_cleared":
+        this.#arrived = [];
+        break;
+      case "transcript":
+        this.#put(message.value);
+        break;
+      case "transcript_delta": {
+        const { id, delta } = message.value;
+        const entry = this.#arrived.find((known) => known.id === id);
+        if (entry) entry.text += delta;
+        break;
+      }
+    }
+  }
+
+  #see(next: Snapshot): void {
+    const before = this.snapshot;
+    const words = announcement(before, next);
+    if (words !== null) this.announced = words;
+    if (before?.call.state !== next.call.state) this.meters = null;
+    if (!next.muted) this.#mutedSpeech = noMutedSpeech;
+    this.snapshot = next;
+  }
+
+  #hear(meters: Meters): void {
+    this.meters = meters;
+    const before = this.#mutedSpeech;
+    this.#mutedSpeech = hearWhileMuted(before, this.snapshot?.muted ?? false, meters);
+    if (this.#mutedSpeech.shown && !before.shown) this.announced = t("meter.speaking_while_muted");
+  }
+
+  #put(entry: TranscriptEntry): void {
+    const at = this.#arrived.findIndex((known) => known.id === entry.id);
+    if (at < 0) this.#arrived.push(entry);
+    else this.#arrived[at] = entry;
+  }
+}
