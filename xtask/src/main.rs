@@ -1,2 +1,90 @@
-//! Placeholder.
-fn main() {}
+//! Offhook's two commands, `run` and `test`, and what its developers need besides.
+
+mod apt;
+mod bindings;
+mod cargo;
+mod child;
+mod clock;
+mod deny;
+mod doctor;
+mod icons;
+mod node;
+mod packages;
+mod paths;
+mod prompts;
+mod run;
+mod say;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, runs and tests Offhook. Two commands are all it takes: `cargo xtask run` starts the
+/// softphone, `cargo xtask test` checks everything. Both set up what is missing first.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", version, subcommand_required = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Start the softphone; without a display, make the same call headless
+    ///
+    /// Sets up what building and running needs, builds the window's page and opens the window.
+    /// Where there is no display (no DISPLAY, no WAYLAND_DISPLAY) it calls the built-in agent
+    /// headless instead: a speech file is the microphone, and what the agent answers is written
+    /// to target/run/answer.wav. The headless call needs neither Node nor WebKit.
+    Run(run::Options),
+    /// Check everything: formatting, lints, licences, docs, and every test
+    ///
+    /// One line per stage; the output of each goes to target/test-logs/NN-STAGE.log. A failing
+    /// stage does not stop the others, except those that build on it. The last line is
+    /// "N passed, N failed", over all test runners together; a stage that failed without naming
+    /// a failing test counts as one. The exit code is 0 only if nothing failed.
+    Test(test::Options),
+    /// Install what building and testing needs (apt on Debian and Ubuntu), or say what to install
+    Setup(setup::Options),
+    /// Say what is installed, what is missing, and which versions
+    Doctor,
+    /// Draw every icon size the bundler needs from icons/icon.svg
+    Icons,
+    /// Speak the built-in agent's prompts and the tests' speech files into WAVs
+    ///
+    /// The agent's texts are read from crates/bridge/assets/prompts.txt, one "name = text" a
+    /// line. Installs espeak-ng and sox if they are missing. The WAVs are committed: run this
+    /// only after changing a text or a voice.
+    Prompts(prompts::Options),
+    /// Generate ui/src/bindings.ts from the Rust types of crates/phone
+    Bindings,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.task {
+        Task::Run(options) => run::run(&options),
+        Task::Test(options) => test::test(&options),
+        Task::Setup(options) => setup::setup(options.purpose).map(|()| ExitCode::SUCCESS),
+        Task::Doctor => doctor::doctor(),
+        Task::Icons => icons::icons().map(|()| ExitCode::SUCCESS),
+        Task::Prompts(options) => prompts::prompts(&options).map(|()| ExitCode::SUCCESS),
+        Task::Bindings => bindings::bindings().map(|()| ExitCode::SUCCESS),
+    };
+    outcome.unwrap_or_else(|error| {
+        say::error(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        super::Arguments::command().debug_assert();
+    }
+}

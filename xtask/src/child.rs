@@ -1,0 +1,175 @@
+//! Running one command to its end: in a process group of its own, with a time limit, and
+//! stopped as a whole on Ctrl-C.
+
+use std::fs::File;
+use std::io;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::clock::Stopwatch;
+
+/// How long a stopped command may take to clean up before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// By itself.
+    Exited(ExitStatus),
+    /// It ran over its limit and was stopped.
+    OverTime,
+    /// The developer pressed Ctrl-C, or the terminal went away; it was stopped.
+    Interrupted,
+}
+
+/// Watches over commands, one at a time.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    sender: SyncSender<Event>,
+    events: Receiver<Event>,
+}
+
+#[derive(Debug)]
+enum Event {
+    Exited(io::Result<ExitStatus>),
+    Interrupt,
+}
+
+impl Watch {
+    /// Takes over Ctrl-C, once per process.
+    pub(crate) fn begin() -> Result<Self> {
+        let (sender, events) = sync_channel(8);
+        let interrupts = sender.clone();
+        ctrlc::set_handler(move || {
+            // A full queue already holds an interrupt.
+            let _ = interrupts.try_send(Event::Interrupt);
+        })
+        .context("Ctrl-C cannot be caught")?;
+        Ok(Self { sender, events })
+    }
+
+    /// Runs a command with its output going to `log`, for `limit` at most, and calls `tick`
+    /// with the elapsed time every minute.
+    pub(crate) fn run(
+        &self,
+        mut command: Command,
+        log: &File,
+        limit: Duration,
+        tick: &mut dyn FnMut(Duration),
+    ) -> Result<Ending> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?);
+        let mut child = in_own_group(&mut command)
+            .spawn()
+            .with_context(|| format!("{name} could not be started"))?;
+        let group = child.id();
+        let sender = self.sender.clone();
+        thread::spawn(move || {
+            // The receiver is gone only when this program ends anyway.
+            let _ = sender.send(Event::Exited(child.wait()));
+        });
+
+        let watch = Stopwatch::start();
+        let mut minutes = 0;
+        loop {
+            let next_minute = Duration::from_secs(60 * (minutes + 1));
+            match self
+                .events
+                .recv_timeout(next_minute.min(limit).saturating_sub(watch.elapsed()))
+            {
+                Ok(Event::Exited(status)) => {
+                    // What the command started and left behind goes with it.
+                    signal(group, Stop::Kill);
+                    return Ok(Ending::Exited(status?));
+                }
+                Ok(Event::Interrupt) => {
+                    self.stop(group);
+                    return Ok(Ending::Interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) if watch.elapsed() >= limit => {
+                    self.stop(group);
+                    return Ok(Ending::OverTime);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    minutes += 1;
+                    tick(watch.elapsed());
+                }
+                Err(RecvTimeoutError::Disconnected) => bail!("the watch lost its own sender"),
+            }
+        }
+    }
+
+    /// Stops a whole group and waits for its leader, so that its end is not mistaken for the
+    /// next command's.
+    fn stop(&self, group: u32) {
+        signal(group, Stop::Ask);
+        if !self.exits_within(GRACE) {
+            signal(group, Stop::Kill);
+            self.exits_within(GRACE);
+        } else {
+            signal(group, Stop::Kill);
+        }
+    }
+
+    fn exits_within(&self, limit: Duration) -> bool {
+        let watch = Stopwatch::start();
+        loop {
+            match self
+                .events
+                .recv_timeout(limit.saturating_sub(watch.elapsed()))
+            {
+                Ok(Event::Exited(_)) => return true,
+                Ok(Event::Interrupt) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    Ask,
+    Kill,
+}
+
+#[cfg(unix)]
+fn in_own_group(command: &mut Command) -> &mut Command {
+    std::os::unix::process::CommandExt::process_group(command, 0)
+}
+
+#[cfg(unix)]
+fn signal(group: u32, stop: Stop) {
+    use nix::sys::signal::{Signal, killpg};
+
+    let Ok(group) = i32::try_from(group) else {
+        return;
+    };
+    let signal = match stop {
+        Stop::Ask => Signal::SIGTERM,
+        Stop::Kill => Signal::SIGKILL,
+    };
+    // A group that is already gone is what we want.
+    let _ = killpg(nix::unistd::Pid::from_raw(group), signal);
+}
+
+#[cfg(not(unix))]
+fn in_own_group(command: &mut Command) -> &mut Command {
+    command
+}
+
+#[cfg(not(unix))]
+fn signal(leader: u32, _: Stop) {
+    // Windows has no process groups: taskkill walks the tree instead.
+    let _ = Command::new("taskkill")
+        .args(["/T", "/F", "/PID", &leader.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}

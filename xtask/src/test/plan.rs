@@ -1,0 +1,245 @@
+//! Which stages a test run has, in which order, and what each of them calls.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use super::stage::Stage;
+use crate::{cargo, deny, node, paths, setup};
+
+/// The package of the tests that cross a boundary.
+const BOUNDARY: &str = "offhook-tests";
+
+/// Every stage, quick ones first. Each file of boundary tests is a stage of its own.
+pub(super) fn stages() -> Result<Vec<Stage>> {
+    let targets = test_targets()?;
+    let mut stages = vec![
+        Stage::check(
+            "setup",
+            "what building and testing needs is installed",
+            20,
+            || vec![this_program(&["setup", "--for", "test"])],
+        ),
+        Stage::check(
+            "ui-install",
+            "the page's packages are those of the lock file",
+            10,
+            || {
+                if node::is_installed() {
+                    Vec::new()
+                } else {
+                    vec![quiet(node::install_command())]
+                }
+            },
+        )
+        .after(&["setup"]),
+        Stage::check("fmt", "Rust is formatted", 2, || {
+            vec![cargo::cargo(["fmt", "--check"])]
+        }),
+        page("ui-lint", "ESLint and Prettier have nothing to say", "lint"),
+        page("ui-types", "svelte-check and tsc find no error", "check"),
+        Stage {
+            has_tests: true,
+            ..page("ui-unit", "unit tests of the page (Vitest)", "test")
+        },
+        page("ui-build", "the page builds", "build"),
+        Stage::check(
+            "deny",
+            "licences, banned crates and sources (cargo-deny)",
+            20,
+            || deny::commands().into_iter().map(quiet).collect(),
+        ),
+        Stage::check("clippy", "Clippy has nothing to say", 45, || {
+            let mut clippy = workspace("clippy");
+            clippy.args(["--all-targets", "--", "-D", "warnings"]);
+            vec![clippy]
+        })
+        .after(&["setup", "ui-build"]),
+        Stage::check(
+            "docs",
+            "the documentation builds and its links hold",
+            30,
+            || {
+                let mut doc = workspace("doc");
+                doc.args(["--no-deps", "--document-private-items"])
+                    .env("RUSTDOCFLAGS", "-D warnings");
+                vec![doc]
+            },
+        )
+        .after(&["setup", "ui-build"]),
+        Stage::check("build", "every program and every test compiles", 60, || {
+            let mut build = workspace("build");
+            build.arg("--all-targets");
+            vec![build]
+        })
+        .after(&["setup", "ui-build"]),
+    ];
+    let inside = names(&targets, |package| package != BOUNDARY);
+    stages.push(
+        Stage::tests(
+            "unit",
+            "unit, integration and documentation tests of the crates",
+            15,
+            {
+                move || {
+                    let mut tests = workspace("test");
+                    tests.args(["--no-fail-fast", "--lib", "--bins"]);
+                    tests.args(inside.iter().flat_map(|name| ["--test", name.as_str()]));
+                    let mut documentation = workspace("test");
+                    documentation.args(["--no-fail-fast", "--doc"]);
+                    vec![quiet(tests), quiet(documentation)]
+                }
+            },
+        )
+        .after(&["build"]),
+    );
+    for name in names(&targets, |package| package == BOUNDARY) {
+        let checks = format!("tests across a boundary: tests/{name}.rs");
+        let target = name.clone();
+        stages.push(
+            Stage::tests(&name, &checks, 10, move || vec![quiet(boundary(&target))])
+                .after(&["build"]),
+        );
+    }
+    stages.push(Stage {
+        has_tests: true,
+        ..page(
+            "playwright",
+            "the page in a browser over its scripted backend",
+            "e2e",
+        )
+        .after(&["ui-build"])
+    });
+    Ok(stages)
+}
+
+/// A cargo command over the whole workspace with the one feature set.
+fn workspace(subcommand: &str) -> Command {
+    let mut command = quiet(cargo::cargo([subcommand, "--workspace"]));
+    command.args(cargo::FEATURES);
+    command
+}
+
+/// Selects packages as [`workspace`] does, whatever is run: another selection would resolve
+/// other features and compile everything again. One test at a time: they measure real sound.
+fn boundary(target: &str) -> Command {
+    let mut command = workspace("test");
+    command.args([
+        "--no-fail-fast",
+        "--test",
+        target,
+        "--",
+        "--test-threads=1",
+        "--nocapture",
+    ]);
+    command
+}
+
+fn page(name: &str, checks: &str, script: &'static str) -> Stage {
+    Stage::check(name, checks, 10, move || {
+        let mut npm = node::npm(["run", script]);
+        if let Ok(browser) = setup::browser() {
+            npm.env("OFFHOOK_BROWSER", browser);
+        }
+        vec![quiet(npm)]
+    })
+    .after(&["ui-install"])
+}
+
+fn this_program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap_or_else(|_| "xtask".into()));
+    cargo::inside_repository(&mut command);
+    command.args(arguments);
+    command
+}
+
+/// Logs are read in editors: no colours, no progress bars.
+fn quiet(mut command: Command) -> Command {
+    command
+        .env("NO_COLOR", "1")
+        .env("CARGO_TERM_COLOR", "never")
+        .env("FORCE_COLOR", "0");
+    command.env("CARGO_TERM_PROGRESS_WHEN", "never");
+    command
+}
+
+/// A test target: its package and its name.
+type Target = (String, String);
+
+fn names(targets: &[Target], of: impl Fn(&str) -> bool) -> Vec<String> {
+    let chosen = targets.iter().filter(|(package, _)| of(package));
+    chosen.map(|(_, name)| name.clone()).collect()
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<PackageTarget>,
+}
+
+#[derive(Deserialize)]
+struct PackageTarget {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The integration tests of every package, as cargo sees them.
+fn test_targets() -> Result<Vec<Target>> {
+    let output = cargo::cargo(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("cargo did not start")?;
+    ensure!(
+        output.status.success(),
+        "{} is not a workspace cargo can read: {}",
+        paths::root().display(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("cargo's metadata is not as expected")?;
+    let mut found = Vec::new();
+    for package in metadata.packages {
+        for target in package.targets {
+            if target.kind.iter().any(|kind| kind == "test") {
+                found.push((package.name.clone(), target.name));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_build_only_on_earlier_ones() {
+        let stages = stages().unwrap();
+        for (index, stage) in stages.iter().enumerate() {
+            for need in stage.needs {
+                let earlier = stages[..index].iter().any(|earlier| earlier.name == *need);
+                assert!(
+                    earlier,
+                    "{} builds on {need}, which is not before it",
+                    stage.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_rules_of_the_architecture_are_a_stage() {
+        assert!(
+            stages()
+                .unwrap()
+                .iter()
+                .any(|stage| stage.name == "tidy" && stage.has_tests)
+        );
+    }
+}
