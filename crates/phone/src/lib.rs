@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The softphone without a window: one model, one loop, one snapshot.
+//!
+//! [`Phone`] runs the loop. A surface (the window, the command line, a test) subscribes to its
+//! [`Message`]s and gives it [`Intent`]s; it holds no state of its own. What the softphone decides
+//! is in [`model`], which is pure: inputs and the time in, effects and a snapshot out.
+
+#[cfg(test)]
+mod bindings;
+mod clock;
+mod failure;
+pub mod model;
+mod problem;
+mod run;
+mod snapshot;
+mod subscribers;
+mod text;
+
+pub use model::{AgentEntry, Config};
+pub use offhook_audio as audio;
+pub use offhook_client::{Connector, Credential, Endpoint, EndpointError};
+pub use problem::Problem;
+pub use run::{Gone, Phone};
+pub use snapshot::{
+    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, EndReason, EntryStatus,
+    Intent, Line, Message, Meters, Party, Snapshot, Stats, TranscriptEntry,
+};
+pub use text::{Locale, english};

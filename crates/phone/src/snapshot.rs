@@ -271,6 +271,8 @@ pub enum Message {
         /// The text to append.
         delta: String,
     },
+    /// The sound file that stands for the microphone was played to its end; silence follows.
+    MicrophoneFileEnded,
 }
 
 /// Levels and the call's clock.

@@ -1,0 +1,23 @@
+//! The one place that asks what time it is.
+#![allow(clippy::disallowed_methods)]
+
+use offhook_client::proto::Time;
+use tokio::time::Instant;
+
+/// The machine's clock, as durations since it was started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+
+    pub(crate) fn now(self) -> Time {
+        Time::from_start(self.start.elapsed())
+    }
+}
