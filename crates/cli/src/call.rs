@@ -1,0 +1,177 @@
+//! `offhook call`: one call from the terminal.
+
+use std::future::pending;
+use std::time::Duration;
+
+use offhook_bridge::Embedded;
+use offhook_phone::audio::Microphone;
+use offhook_phone::{
+    Agent, AgentEntry, Call, Config, Connector, Credential, EndReason, Endpoint, Intent, Message,
+    Phone, Problem,
+};
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use crate::args::CallArgs;
+use crate::clock::Clock;
+use crate::conductor::Conductor;
+use crate::output::Output;
+
+/// Why a call could not be made or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Something a user can read about.
+    #[error("{}", offhook_phone::english(.0))]
+    Problem(Problem),
+    /// The system refused what every program needs.
+    #[error("Offhook cannot start: {0}.")]
+    Start(String),
+}
+
+pub(crate) fn run(args: CallArgs) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Start(error.to_string()))?;
+    runtime.block_on(call(args))
+}
+
+async fn call(args: CallArgs) -> Result<(), Error> {
+    let (entry, embedded) = entry(&args).await?;
+    let agent = entry.agent.id.clone();
+    let microphone = args.microphone();
+    let microphone_is_file = matches!(microphone, Microphone::File(_));
+    let config = Config {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        agents: vec![entry],
+        speaker: args.speaker(),
+        // A file has no room around it that could echo.
+        echo_cancellation: !args.no_echo_cancellation && !microphone_is_file,
+        microphone,
+    };
+    let connector = Connector::new().map_err(|error| Error::Start(error.to_string()))?;
+    let phone = Phone::start(config, connector);
+    let conductor = Conductor::new(args.say, args.limit, microphone_is_file);
+    let ended = talk(&phone, agent, conductor, Output::new(args.json)).await;
+    phone.stop().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    match ended? {
+        EndReason::HungUp | EndReason::FarEnd => Ok(()),
+        EndReason::Failed { problem } => Err(Error::Problem(problem)),
+    }
+}
+
+/// Who is called: the agent inside this process, or one at a server.
+async fn entry(args: &CallArgs) -> Result<(AgentEntry, Option<Embedded>), Error> {
+    let named = |name: &str, built_in| Agent {
+        id: args.agent.clone(),
+        name: name.to_owned(),
+        description: None,
+        built_in,
+    };
+    let Some(url) = &args.url else {
+        if args.agent != offhook_bridge::AGENT {
+            return Err(Error::Problem(Problem::AgentUnknown {
+                agent: args.agent.clone(),
+            }));
+        }
+        let embedded = Embedded::start()
+            .await
+            .map_err(|error| Error::Start(error.to_string()))?;
+        let credential = Credential::Mint {
+            access_token: Some(embedded.access_token()),
+        };
+        let endpoint = endpoint(&embedded.url(), credential)?;
+        let agent = named("Test agent", true);
+        return Ok((AgentEntry { agent, endpoint }, Some(embedded)));
+    };
+    let credential = if args.direct {
+        let Some(key) = secret("OFFHOOK_API_KEY") else {
+            return Err(Error::Problem(Problem::NotAuthorised {
+                host: url.clone(),
+                detail: "--direct needs an API key in OFFHOOK_API_KEY".to_owned(),
+            }));
+        };
+        Credential::Key(key)
+    } else {
+        Credential::Mint {
+            access_token: secret("OFFHOOK_ACCESS_TOKEN"),
+        }
+    };
+    let endpoint = endpoint(url, credential)?;
+    Ok((
+        AgentEntry {
+            agent: named(&args.agent, false),
+            endpoint,
+        },
+        None,
+    ))
+}
+
+fn endpoint(url: &str, credential: Credential) -> Result<Endpoint, Error> {
+    Endpoint::new(url, credential).map_err(|error| {
+        Error::Problem(Problem::BadAddress {
+            address: url.to_owned(),
+            detail: error.to_string(),
+        })
+    })
+}
+
+/// A secret from the environment, which, unlike arguments, other users cannot read.
+fn secret(name: &str) -> Option<SecretString> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .map(SecretString::from)
+}
+
+/// Dials and follows the call to its end.
+async fn talk(
+    phone: &Phone,
+    agent: String,
+    mut conductor: Conductor,
+    mut output: Output,
+) -> Result<EndReason, Error> {
+    let gone = |error: offhook_phone::Gone| Error::Start(error.to_string());
+    let clock = Clock::start();
+    let mut messages = phone.subscribe().await.map_err(gone)?;
+    phone.dispatch(Intent::Call { agent }).await.map_err(gone)?;
+    loop {
+        let intent = tokio::select! {
+            message = next(&mut messages) => {
+                let message = message?;
+                let now = clock.now();
+                output.show(now, &message);
+                conductor.hear(now, &message);
+                if let Message::Snapshot(snapshot) = message
+                    && let Call::Ended { reason, .. } = snapshot.call
+                {
+                    return Ok(reason);
+                }
+                conductor.act(now)
+            }
+            () = waiting(clock, conductor.deadline()) => conductor.act(clock.now()),
+            _ = tokio::signal::ctrl_c() => Some(Intent::HangUp),
+        };
+        if let Some(intent) = intent {
+            phone.dispatch(intent).await.map_err(gone)?;
+        }
+    }
+}
+
+async fn next(messages: &mut mpsc::Receiver<Message>) -> Result<Message, Error> {
+    messages
+        .recv()
+        .await
+        .ok_or_else(|| Error::Start(offhook_phone::Gone.to_string()))
+}
+
+async fn waiting(clock: Clock, until: Option<Duration>) {
+    match until {
+        Some(until) => clock.sleep_until(until).await,
+        None => pending().await,
+    }
+}
