@@ -78,8 +78,13 @@ export const interruptedCall: TranscriptEntry[] = [
     unheard: " as if you had said it, and I answer aloud.",
     status: "interrupted",
   }),
-  { ...spoken, id: "item_6", after: "item_5", status: "growing", spoken_ms: null },
+  { ...spoken, id: "item_6", after: "item_5", spoken_ms: 1_120 },
 ];
+
+/** The same, while the caller still speaks. */
+export const interruptingCall: TranscriptEntry[] = interruptedCall.map((entry) =>
+  entry.id === "item_6" ? { ...entry, status: "growing", spoken_ms: null } : entry,
+);
 
 /** A call too long for the window, with words too long for a line. */
 export const longCall: TranscriptEntry[] = Array.from({ length: 24 }, (_, n) => {

@@ -13,7 +13,13 @@ import type {
   Stats,
   TranscriptEntry,
 } from "../bindings";
-import { callInMidSentence, callSoFar, interruptedCall, longCall } from "./conversation";
+import {
+  callInMidSentence,
+  callSoFar,
+  interruptedCall,
+  interruptingCall,
+  longCall,
+} from "./conversation";
 
 /** All that a new subscriber is told. */
 export interface Scene {
@@ -163,7 +169,7 @@ export const scenes = {
   "live-hearing": live("hearing"),
   "live-thinking": live("thinking"),
   "live-speaking": live("speaking"),
-  "live-interrupted": { ...live("hearing"), transcript: interruptedCall },
+  "live-interrupted": { ...live("hearing"), transcript: interruptingCall },
   "live-muted": but(live("listening"), { muted: true }),
   "live-unstable": live("listening", { health: "unstable" }),
   "live-notice": but(live("speaking"), { notice: headsetGone }),

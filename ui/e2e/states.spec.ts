@@ -1,0 +1,81 @@
+/** Every state, in both themes and both languages: complete, accessible and inside the window. */
+import { expect, test } from "@playwright/test";
+
+import { scenes } from "../src/backend/scenes";
+import {
+  expectAccessible,
+  expectNoSidewaysOverflow,
+  open,
+  picture,
+  watchForErrors,
+} from "./window";
+
+const names = Object.keys(scenes);
+const halves = [names.slice(0, names.length / 2), names.slice(names.length / 2)];
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const lang of ["en", "de"] as const) {
+    for (const [n, half] of halves.entries()) {
+      test(`states in ${lang}, ${colorScheme}, part ${n + 1}`, async ({ page }) => {
+        const errors = watchForErrors(page);
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        for (const name of half) {
+          await open(page, name, { lang });
+          const state = name.split("-")[0] ?? "";
+          await expect.soft(page.getByTestId("state")).toHaveAttribute("data-state", state);
+          await expect.soft(page.locator("html")).toHaveAttribute("lang", lang);
+          await page.screenshot({ path: picture(`${name}-${lang}-${colorScheme}`) });
+          await expectNoSidewaysOverflow(page, name);
+          await expectAccessible(page, name);
+        }
+        expect(errors).toEqual([]);
+      });
+    }
+  }
+}
+
+test("two panes in a wide window", async ({ page }) => {
+  await page.setViewportSize({ width: 900, height: 640 });
+  for (const name of ["ready", "dialling", "live-notice", "live-muted", "ended", "ended-failed"]) {
+    await open(page, name, { lang: "de" });
+    await page.screenshot({ path: picture(`wide-${name}`) });
+    await expectNoSidewaysOverflow(page, name);
+    const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+    expect.soft(tall, name).toBeLessThanOrEqual(640);
+  }
+  await open(page, "live");
+  const call = await page.getByTestId("end").boundingBox();
+  const transcript = await page.getByTestId("transcript").boundingBox();
+  expect(call && transcript && call.x + call.width < transcript.x).toBe(true);
+});
+
+test("the compact window fits without scrolling", async ({ page }) => {
+  for (const lang of ["en", "de"] as const) {
+    for (const name of ["ready", "dialling", "live-notice", "live-long", "ended-far-end"]) {
+      await open(page, name, { lang });
+      const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+      expect.soft(tall, `${name} in ${lang}`).toBeLessThanOrEqual(640);
+    }
+  }
+});
+
+test("right to left, everything is mirrored and nothing sticks out", async ({ page }) => {
+  for (const name of ["ready", "dialling", "live-interrupted", "ended"]) {
+    await open(page, name, { dir: "rtl" });
+    await page.screenshot({ path: picture(`rtl-${name}`) });
+    await expectNoSidewaysOverflow(page, name);
+  }
+  await open(page, "live-hearing", { dir: "rtl" });
+  const meter = await page.getByRole("meter", { name: "Microphone level" }).boundingBox();
+  const bar = await page.locator(".bar").first().boundingBox();
+  expect(meter && bar && bar.x > meter.x).toBe(true);
+});
+
+test("forced colours keep every state visible", async ({ page }) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  for (const name of ["ready", "live-muted", "live-unstable", "ended-failed"]) {
+    await open(page, name);
+    await page.screenshot({ path: picture(`forced-${name}`) });
+    await expectAccessible(page, name);
+  }
+});

@@ -1,0 +1,79 @@
+/** The store keeps one picture and one conversation, however the messages come. */
+import { expect, it } from "vitest";
+
+import { scenes } from "./backend/scenes";
+import type { Message, TranscriptEntry } from "./bindings";
+import { Store } from "./store.svelte";
+
+function line(id: string, after: string | null, text = ""): Message {
+  const value: TranscriptEntry = {
+    id,
+    after,
+    speaker: "agent",
+    text,
+    unheard: "",
+    status: "growing",
+    spoken_ms: null,
+  };
+  return { type: "transcript", value };
+}
+
+function fed(...messages: Message[]): Store {
+  const store = new Store();
+  for (const message of messages) store.receive(message);
+  return store;
+}
+
+function texts(store: Store): string[] {
+  return store.transcript.map((entry) => entry.text);
+}
+
+const live: Message = { type: "snapshot", value: scenes.live.snapshot };
+const ended: Message = { type: "snapshot", value: scenes.ended.snapshot };
+const meters: Message = {
+  type: "meters",
+  value: { elapsed_ms: 1_000, microphone_db: -10, speaker_db: -90 },
+};
+
+it("appends to a line, replaces it, and ignores a line it does not know", () => {
+  const delta = (id: string, delta: string): Message => ({
+    type: "transcript_delta",
+    value: { id, delta },
+  });
+  const store = fed(line("a", null), delta("a", "Hel"), delta("a", "lo"), delta("x", "lost"));
+  expect(texts(store)).toEqual(["Hello"]);
+  store.receive(line("a", null, "Hello."));
+  expect(texts(store)).toEqual(["Hello."]);
+});
+
+it("shows a conversation in its own order", () => {
+  expect(texts(fed(line("b", "a", "two"), line("a", null, "one")))).toEqual(["one", "two"]);
+});
+
+it("holds everything once after a second subscription", () => {
+  const subscription: Message[] = [
+    live,
+    { type: "transcript_cleared" },
+    line("a", null, "one"),
+    line("b", "a", "two"),
+  ];
+  const store = fed(...subscription, ...subscription);
+  expect(texts(store)).toEqual(["one", "two"]);
+  expect(store.announced).toBe("");
+});
+
+it("forgets levels that belong to a state that is over", () => {
+  const store = fed(live, meters);
+  expect(store.meters?.elapsed_ms).toBe(1_000);
+  store.receive(ended);
+  expect(store.meters).toBeNull();
+});
+
+it("notices speech while muted, says so once, and forgets it with the mute", () => {
+  const muted: Message = { type: "snapshot", value: scenes["live-muted"].snapshot };
+  const store = fed(muted, ...Array<Message>(5).fill(meters));
+  expect(store.speakingWhileMuted).toBe(true);
+  expect(store.announced).toBe("You are speaking, but muted.");
+  store.receive(live);
+  expect(store.speakingWhileMuted).toBe(false);
+});
