@@ -1,1 +1,13 @@
-//! Shared helpers for the tests.
+//! Rigs for the tests that cross a boundary: real processes, sounds, displays and buses, each a
+//! guard that is ready when it is handed out and gone when it is dropped.
+
+pub mod bus;
+pub mod clock;
+pub mod display;
+pub mod environment;
+pub mod program;
+pub mod pulse;
+pub mod scratch;
+pub mod signal;
+pub mod sound;
+pub mod web_driver;

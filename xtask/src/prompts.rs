@@ -30,6 +30,10 @@ const CALLER: Voice = Voice {
     rate_hz: 44_100,
 };
 
+/// The noise of a quiet room, -61 dBFS, always the same: a synthesiser's pauses are digital zero,
+/// which no microphone delivers and which no test could tell from lost samples.
+const ROOM: [&str; 4] = ["synth", "whitenoise", "vol", "0.0015"];
+
 /// The largest WAV worth carrying in the repository and in the program, in bytes.
 const LARGEST: u64 = 300 * 1024;
 
@@ -46,34 +50,47 @@ struct Voice {
     rate_hz: u32,
 }
 
+/// The silence to put round an utterance, in seconds.
+struct Silence {
+    before: f64,
+    after: f64,
+}
+
+impl Silence {
+    const NONE: Self = Self {
+        before: 0.0,
+        after: 0.0,
+    };
+}
+
 /// Writes every WAV anew.
 pub(crate) fn prompts(options: &Options) -> Result<()> {
     setup::setup(Purpose::Prompts)?;
     let assets = paths::root().join("crates/bridge/assets");
     let texts = fs::read_to_string(assets.join("prompts.txt")).context("prompts.txt")?;
     for (name, text) in parse(&texts)? {
-        speak(&AGENT, text, &assets.join(format!("{name}.wav")))?;
+        speak(
+            &AGENT,
+            text,
+            &assets.join(format!("{name}.wav")),
+            Silence::NONE,
+        )?;
     }
 
     let data = paths::root().join("tests/data");
     fs::create_dir_all(&data).context("tests/data")?;
-    let utterance = data.join("utterance.wav");
-    speak(&CALLER, UTTERANCE, &utterance)?;
-    let speech = data.join("speech.wav");
-    let lead = seconds(&assets.join("greeting.wav"))? + options.pause;
-    let padding = [
-        "pad".to_owned(),
-        format!("{lead:.3}"),
-        TAIL_SECONDS.to_string(),
-    ];
-    execute(
-        Command::new("sox")
-            .arg("-D")
-            .arg(&utterance)
-            .arg(&speech)
-            .args(padding),
+    speak(
+        &CALLER,
+        UTTERANCE,
+        &data.join("utterance.wav"),
+        Silence::NONE,
     )?;
-    report(&speech)
+    let before = seconds(&assets.join("greeting.wav"))? + options.pause;
+    let around = Silence {
+        before,
+        after: TAIL_SECONDS,
+    };
+    speak(&CALLER, UTTERANCE, &data.join("speech.wav"), around)
 }
 
 /// Reads `name = text` lines.
@@ -92,29 +109,47 @@ fn parse(texts: &str) -> Result<Vec<(&str, &str)>> {
 }
 
 /// Speaks `text`, cuts the silence off both ends, rounds the cuts, and levels it to -4 dBFS.
-fn speak(voice: &Voice, text: &str, wav: &Path) -> Result<()> {
-    let raw = paths::target().join("prompt-raw.wav");
-    let speed = voice.words_per_minute.to_string();
-    execute(
-        Command::new("espeak-ng")
-            .args(["-v", voice.name, "-s", &speed, "-w"])
-            .arg(&raw)
-            .arg(text),
-    )?;
+fn speak(voice: &Voice, text: &str, wav: &Path, silence: Silence) -> Result<()> {
+    let scratch = |name: &str| paths::target().join(format!("prompt-{name}.wav"));
+    let (raw, clean, noise) = (scratch("raw"), scratch("clean"), scratch("noise"));
+    let mut espeak = Command::new("espeak-ng");
+    espeak.args([
+        "-v",
+        voice.name,
+        "-s",
+        &voice.words_per_minute.to_string(),
+        "-w",
+    ]);
+    execute(espeak.arg(&raw).arg(text))?;
 
     let trim = "silence 1 0.01 0.5% fade h 0.005 reverse";
-    let level = "gain -n -4";
-    let rate = voice.rate_hz.to_string();
+    let (rate, Silence { before, after }) = (voice.rate_hz, silence);
+    // The gain comes first so that resampling cannot clip. No dither (-D): the noise does it.
+    let shape = format!("gain -2 {trim} {trim} rate {rate} gain -n -4 pad {before:.3} {after}");
+    let format = ["-c", "1", "-b", "16", "-r", &rate.to_string()].map(str::to_owned);
     let mut sox = Command::new("sox");
-    // -D: no dither, so that the same text and voice give the same file; gain first, so that
-    // resampling cannot clip.
     sox.arg("-D")
         .arg(&raw)
-        .args(["-c", "1", "-b", "16", "-r", &rate])
-        .arg(wav);
-    sox.args(format!("gain -2 {trim} {trim} rate {rate} {level}").split_whitespace());
+        .args(&format)
+        .arg(&clean)
+        .args(shape.split_whitespace());
     execute(&mut sox)?;
-    fs::remove_file(&raw).context("prompt-raw.wav")?;
+    execute(
+        Command::new("sox")
+            .arg("-D")
+            .arg(&clean)
+            .arg(&noise)
+            .args(ROOM),
+    )?;
+    let mut mix = Command::new("sox");
+    mix.args(["-D", "-m", "-v", "1"])
+        .arg(&clean)
+        .args(["-v", "1"])
+        .arg(&noise);
+    execute(mix.args(&format).arg(wav))?;
+    for file in [raw, clean, noise] {
+        fs::remove_file(&file).with_context(|| paths::shown(&file))?;
+    }
     report(wav)
 }
 
