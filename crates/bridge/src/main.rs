@@ -1,2 +1,163 @@
-//! Placeholder.
-fn main() {}
+//! `offhook-bridge`: a bridge as a program of its own.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{env, fs, io};
+
+use clap::{Parser, Subcommand};
+use offhook_bridge::{Access, Bridge, Config, DEFAULT_ADDRESS};
+use secrecy::SecretString;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// Holds the access token, for whoever does not give a file.
+const ACCESS_TOKEN: &str = "OFFHOOK_BRIDGE_ACCESS_TOKEN";
+
+/// The server Offhook calls, with a built-in agent to try a call with.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until stopped by Ctrl-C or SIGTERM.
+    ///
+    /// Without an access token, in OFFHOOK_BRIDGE_ACCESS_TOKEN or a file, the bridge is in
+    /// development mode: anyone on this machine may call, and only loopback addresses work.
+    Serve {
+        /// The address and port to listen on; port 0 takes any free one.
+        #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_ADDRESS)]
+        listen: SocketAddr,
+        /// A file that holds the access token and nothing else.
+        #[arg(long, value_name = "FILE")]
+        access_token_file: Option<PathBuf>,
+        /// An origin whose pages may connect, as in https://phone.example; may be repeated.
+        #[arg(long = "allow-origin", value_name = "ORIGIN")]
+        allowed_origins: Vec<String>,
+        /// How many sessions there may be at a time.
+        #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        max_sessions: u32,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    let Command::Serve {
+        listen,
+        access_token_file,
+        allowed_origins,
+        max_sessions,
+    } = Arguments::parse().command;
+    match serve(listen, access_token_file, allowed_origins, max_sessions).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the one sentence a person has to see")]
+            {
+                eprintln!("offhook-bridge: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(
+    listen: SocketAddr,
+    access_token_file: Option<PathBuf>,
+    allowed_origins: Vec<String>,
+    max_sessions: u32,
+) -> Result<(), Failure> {
+    let access = access(access_token_file)?;
+    let development = matches!(access, Access::Development);
+    let bridge = Bridge::new(Config {
+        allowed_origins,
+        max_sessions,
+        ..Config::new(listen, access)
+    })?;
+    let listener = bridge.bind().await?;
+    let address = listener.local_addr().map_err(Failure::Address)?;
+    if development {
+        warn!(
+            "development mode: no access token is set, so anyone on this machine can call; set \
+             {ACCESS_TOKEN} to change that"
+        );
+    }
+    let stop = stop_signal().map_err(Failure::Signal)?;
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever started this waits for the line"
+    )]
+    {
+        println!("listening on http://{address}");
+    }
+    bridge.serve(listener, stop).await?;
+    info!("stopped");
+    Ok(())
+}
+
+/// The access token from the file or the environment; development mode without one.
+fn access(file: Option<PathBuf>) -> Result<Access, Failure> {
+    let token = match file {
+        Some(path) => {
+            let text = fs::read_to_string(&path);
+            text.map_err(|source| Failure::TokenFile { path, source })?
+        }
+        None => match env::var(ACCESS_TOKEN) {
+            Ok(token) => token,
+            Err(env::VarError::NotPresent) => return Ok(Access::Development),
+            Err(env::VarError::NotUnicode(_)) => return Err(Failure::NoToken),
+        },
+    };
+    let token = token.trim();
+    if token.is_empty() {
+        return Err(Failure::NoToken);
+    }
+    Ok(Access::Token(SecretString::from(token)))
+}
+
+/// Ready when the program is asked to stop.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}
+
+/// Ready when the program is asked to stop.
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupted.recv().await;
+    })
+}
+
+/// Why the program ends.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Bridge(#[from] offhook_bridge::Error),
+    #[error("the access token cannot be read from {}: {source}", path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    #[error("the access token is empty or not text; leave it out for development mode")]
+    NoToken,
+    #[error("the address the bridge listens on cannot be read: {0}")]
+    Address(io::Error),
+    #[error("the system lets nobody stop this program cleanly: {0}")]
+    Signal(io::Error),
+}

@@ -1,0 +1,65 @@
+//! Why a bridge cannot start.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// Why a bridge cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another program listens there.
+    #[error(
+        "the address {address} is taken: another program listens there; choose another one with --listen"
+    )]
+    AddressTaken {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on for another reason.
+    #[error("the bridge cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No access token is set, and other machines could reach the address.
+    #[error(
+        "the bridge will not listen on {address} without an access token, as anyone on the network could use it; give it a token, or let it listen on 127.0.0.1"
+    )]
+    OpenToTheNetwork {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The system gives no random numbers, and tokens need them.
+    #[error("the system gives no random numbers, which access tokens need: {detail}")]
+    Entropy {
+        /// What the system said.
+        detail: String,
+    },
+    /// A prompt that was built into this program cannot be used.
+    #[error("the built-in agent's prompt \"{name}\" is unusable: {detail}")]
+    Prompt {
+        /// The prompt.
+        name: &'static str,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn listen(address: SocketAddr, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            Self::AddressTaken { address }
+        } else {
+            Self::Listen { address, source }
+        }
+    }
+}
+
+impl From<getrandom::Error> for Error {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Entropy {
+            detail: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Refusals: problem details (RFC 9457) with the `error` member OpenAI's clients read.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    /// OpenAI's `error.type`.
+    kind: &'static str,
+    /// OpenAI's `error.code`.
+    code: &'static str,
+    /// What happened and what it means, in a sentence.
+    message: String,
+    /// The field at fault.
+    param: Option<&'static str>,
+    /// A header that goes with the status.
+    header: Option<(HeaderName, &'static str)>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
+        Self {
+            status,
+            kind: if status.is_server_error() {
+                "server_error"
+            } else {
+                "invalid_request_error"
+            },
+            code,
+            message: message.into(),
+            param: None,
+            header: None,
+        }
+    }
+
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    pub(super) fn invalid(param: &'static str, message: &str) -> Self {
+        Self {
+            param: Some(param),
+            ..Self::new(StatusCode::BAD_REQUEST, "invalid_value", message)
+        }
+    }
+
+    pub(super) fn unreadable(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    pub(super) fn several_credentials() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "several_credentials",
+            "More than one credential was sent; send one, as a header or as a subprotocol.",
+        )
+    }
+
+    pub(super) fn no_credential() -> Self {
+        Self::unauthorised(
+            "missing_api_key",
+            "No credential was sent; send a token as \"Authorization: Bearer …\".",
+        )
+    }
+
+    pub(super) fn bad_credential() -> Self {
+        Self::unauthorised("invalid_api_key", "The credential is not valid here.")
+    }
+
+    pub(super) fn expired() -> Self {
+        Self::unauthorised("token_expired", "The token has expired; mint a new one.")
+    }
+
+    fn unauthorised(code: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+            .with_header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    pub(super) fn used() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "token_used",
+            "The token is for one session and has had it; mint a new one.",
+        )
+    }
+
+    pub(super) fn origin() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "origin_not_allowed",
+            "Pages of this origin may not use this bridge; its operator can allow the origin.",
+        )
+    }
+
+    pub(super) fn agent() -> Self {
+        Self {
+            param: Some("agent"),
+            ..Self::new(
+                StatusCode::NOT_FOUND,
+                "agent_not_found",
+                "There is no agent of this name here, or the token is for another one.",
+            )
+        }
+    }
+
+    pub(super) fn not_a_websocket() -> Self {
+        Self::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "websocket_required",
+            "This address is for WebSocket connections, version 13.",
+        )
+        .with_header(header::SEC_WEBSOCKET_VERSION, "13")
+    }
+
+    pub(super) fn full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_sessions",
+            "The bridge has no room for another session; try again shortly.",
+        )
+        .with_header(header::RETRY_AFTER, "5")
+    }
+
+    pub(super) fn closing() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shutting_down",
+            "The bridge is shutting down; try again shortly.",
+        )
+        .with_header(header::RETRY_AFTER, "5")
+    }
+
+    pub(super) fn fault(message: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    pub(super) fn no_such_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_path",
+            "There is nothing at this address.",
+        )
+    }
+
+    pub(super) fn method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This address does not take that method.",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "detail": self.message,
+            "error": {
+                "type": self.kind,
+                "code": self.code,
+                "message": self.message,
+                "param": self.param,
+            },
+        });
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some((name, value)) = self.header {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}

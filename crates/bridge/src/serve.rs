@@ -1,0 +1,97 @@
+//! Accepting connections, and letting go of them at the end.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+use crate::http::{State, router};
+
+/// How long sessions have for their closing handshakes.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long a client may take to send a request's head.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest request head, in bytes; tokens are well under 1 KiB.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// Serves until `shutdown` is ready, then until every session has ended or 5 s are over.
+pub(crate) async fn serve(
+    state: Arc<State>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let mut shutdown = pin!(shutdown);
+    let service = router(Arc::clone(&state));
+    loop {
+        // Taken before accepting: beyond this many, connections wait in the system's queue.
+        let permit = Arc::clone(&state.connections).acquire_owned();
+        let accepted = async { (permit.await, listener.accept().await) };
+        let (permit, stream) = tokio::select! {
+            () = &mut shutdown => break,
+            (Ok(permit), accepted) = accepted => match accepted {
+                Ok((stream, _)) => (permit, stream),
+                Err(error) => {
+                    // The queue holds what failed; without a pause this would spin.
+                    warn!(%error, "a connection could not be accepted");
+                    state.clock.wait(Some(state.clock.now() + Duration::from_millis(100))).await;
+                    continue;
+                }
+            },
+            else => break,
+        };
+        tokio::spawn(connection(
+            Arc::clone(&state),
+            stream,
+            permit,
+            service.clone(),
+        ));
+    }
+    info!(sessions = state.sessions(), "closing");
+    state.closing.send_replace(true);
+    drop(listener);
+    if timeout(SHUTDOWN, state.all_ended()).await.is_err() {
+        warn!(
+            sessions = state.sessions(),
+            "not every client answered its close frame"
+        );
+    }
+}
+
+/// One TCP connection: its requests, until it ends or becomes a session.
+async fn connection(
+    state: Arc<State>,
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+    service: axum::Router,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "small messages may be delayed on this connection");
+    }
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = state.shutdown() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection ended badly");
+    }
+    drop(permit);
+}

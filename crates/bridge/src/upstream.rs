@@ -1,0 +1,75 @@
+//! Where a session's answers come from.
+
+pub(crate) mod agent;
+
+use offhook_proto::wire::server::Error;
+use offhook_proto::wire::{ClientEvent, Envelope, ErrorDetail, ServerEvent};
+use offhook_proto::{Close, Time};
+
+pub(crate) use agent::{Agent, Prompts};
+
+/// The name of the built-in agent.
+pub const AGENT: &str = "test";
+
+/// What a session talks to.
+#[derive(Debug)]
+pub(crate) enum Upstream {
+    /// The built-in agent.
+    Agent(Box<Agent>),
+    /// What clients of the beta find: its end. Holds what has not been said yet.
+    Beta(Vec<Output>),
+}
+
+/// What an upstream has to say.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// An event for the client.
+    Event(ServerEvent),
+    /// It is over.
+    Ended(Close),
+    /// Nothing until something happens or this time comes.
+    Wait(Option<Time>),
+}
+
+impl Upstream {
+    /// Says that the beta has ended, as the OpenAI API does.
+    pub(crate) fn beta() -> Self {
+        let code = "beta_api_shape_disabled";
+        let message = "The beta of this API has ended; leave out the OpenAI-Beta header and use \
+                       the events of the GA version.";
+        let error = Error {
+            error: ErrorDetail::invalid_request(code, message),
+            ..Error::default()
+        };
+        let close = Close::new(
+            Close::INVALID_REQUEST,
+            &format!("invalid_request_error.{code}"),
+        );
+        // Taken from the end.
+        Self::Beta(vec![Output::Ended(close), Output::Event(error.into())])
+    }
+
+    /// Takes in what the client sent.
+    pub(crate) fn handle(&mut self, now: Time, event: Envelope<ClientEvent>) {
+        match self {
+            Self::Agent(agent) => agent.handle(now, event),
+            Self::Beta(_) => {}
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, now: Time) {
+        match self {
+            Self::Agent(agent) => agent.advance(now),
+            Self::Beta(_) => {}
+        }
+    }
+
+    /// What to do next; call until it waits.
+    pub(crate) fn poll(&mut self) -> Output {
+        match self {
+            Self::Agent(agent) => agent.poll(),
+            Self::Beta(rest) => rest.pop().unwrap_or(Output::Wait(None)),
+        }
+    }
+}
