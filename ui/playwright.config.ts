@@ -26,7 +26,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   workers: 2,
-  timeout: 60_000,
+  timeout: 90_000,
+  expect: { timeout: 15_000 },
   reporter: [["list"]],
   use: {
     // The preview server takes a free port and says which: see `wait` below.
@@ -46,7 +47,7 @@ export default defineConfig({
   ],
   webServer: {
     command: "vite preview --host 127.0.0.1 --port 0",
-    env: { NO_COLOR: "1" },
+    env: { FORCE_COLOR: "0" },
     wait: { stdout: /127\.0\.0\.1:(?<offhook_preview_port>\d+)/ },
     stdout: "ignore",
     gracefulShutdown: { signal: "SIGTERM", timeout: 2_000 },

@@ -131,3 +131,17 @@ test("states are announced politely, the transcript is not", async ({ page }) =>
     );
   expect(live).toBe(false);
 });
+
+test("a dialog that is open when the call ends goes with it", async ({ page }) => {
+  await open(page, null);
+  await page.getByTestId("call").first().click();
+  await page.getByTestId("sound").click();
+  await expect(page.getByTestId("sound-dialog")).toBeVisible();
+  // The far end hangs up: here, the button under the dialog is pressed by the script.
+  await page.getByTestId("end").dispatchEvent("click");
+  await expect(page.getByTestId("state")).toHaveAttribute("data-state", "ended");
+  await expect(page.getByTestId("sound-dialog")).toHaveCount(0);
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+  await page.getByRole("button", { name: "Call again" }).click();
+  await expect(page.getByTestId("sound-dialog")).toBeHidden();
+});
