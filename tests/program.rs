@@ -188,6 +188,14 @@ impl Program {
         self.signal(Signal::SIGTERM)
     }
 
+    /// Ends it as a crash does.
+    ///
+    /// # Errors
+    /// When it is not running any more.
+    pub fn kill(&self) -> Result<()> {
+        self.signal(Signal::SIGKILL)
+    }
+
     /// Stops it in its tracks, as a machine that is put to sleep does.
     ///
     /// # Errors

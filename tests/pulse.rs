@@ -119,6 +119,12 @@ impl Pulse {
         &self.daemon
     }
 
+    /// A folder that is gone with the server.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// Starts to play a WAV file into the microphone.
     ///
     /// # Errors

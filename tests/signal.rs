@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn a_spliced_waveform_clicks_and_speech_does_not() {
         for path in ["data/utterance.wav", "../crates/bridge/assets/greeting.wav"] {
-            assert_eq!(clicks(&asset(path)), [], "{path}");
+            assert!(clicks(&asset(path)).is_empty(), "{path}");
         }
         let mut tone = Sound::sine(440.0, 1.0, RATE_HZ);
-        assert_eq!(clicks(&tone), []);
+        assert!(clicks(&tone).is_empty());
         // Half a period is lost: the wave turns around in one step.
         tone.samples.drain(12_014..12_041);
         let found = clicks(&tone);

@@ -66,12 +66,6 @@ async fn call(args: CallArgs) -> Result<(), Error> {
 
 /// Who is called: the agent inside this process, or one at a server.
 async fn entry(args: &CallArgs) -> Result<(AgentEntry, Option<Embedded>), Error> {
-    let named = |name: &str, built_in| Agent {
-        id: args.agent.clone(),
-        name: name.to_owned(),
-        description: None,
-        built_in,
-    };
     let Some(url) = &args.url else {
         if args.agent != offhook_bridge::AGENT {
             return Err(Error::Problem(Problem::AgentUnknown {

@@ -12,7 +12,11 @@ use crate::snapshot::{
 
 fn declarations() -> String {
     fn one<T: TS>(config: &Config) -> String {
-        format!("export {}\n", T::decl(config))
+        format!(
+            "{}export {}\n",
+            T::docs().unwrap_or_default(),
+            T::decl(config)
+        )
     }
     let config = Config::default();
     let types = [

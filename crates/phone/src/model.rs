@@ -12,7 +12,8 @@ use offhook_client::proto::client::{End, State, Step};
 use offhook_client::proto::wire::ClientEvent;
 use offhook_client::proto::wire::client::InputAudioBufferAppend;
 use offhook_client::proto::wire::encode_pcm16;
-use offhook_client::{self as client, Endpoint};
+use offhook_client::{self as client, Credential, Endpoint, EndpointError};
+use secrecy::SecretString;
 
 use crate::failure::end_reason;
 use crate::problem::Problem;
@@ -33,6 +34,32 @@ pub struct AgentEntry {
     pub agent: Agent,
     /// Where it is.
     pub endpoint: Endpoint,
+}
+
+impl AgentEntry {
+    /// The agent inside this process, at its bridge's address and with its access token.
+    ///
+    /// # Errors
+    /// Where the address cannot be called.
+    pub fn built_in(
+        id: &str,
+        address: &str,
+        access_token: SecretString,
+    ) -> Result<Self, EndpointError> {
+        let credential = Credential::Mint {
+            access_token: Some(access_token),
+        };
+        let agent = Agent {
+            id: id.to_owned(),
+            name: "Test agent".to_owned(),
+            description: None,
+            built_in: true,
+        };
+        Ok(Self {
+            agent,
+            endpoint: Endpoint::new(address, credential)?,
+        })
+    }
 }
 
 /// How a softphone starts.

@@ -1,0 +1,42 @@
+//! Starts the softphone with the built-in agent inside this process.
+
+use offhook_bridge::{AGENT, Embedded};
+use offhook_phone::audio::{Microphone, Speaker};
+use offhook_phone::{AgentEntry, Config, Connector, Phone};
+
+/// Why the softphone does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The built-in agent does not start.
+    #[error("the built-in agent cannot start: {0}")]
+    Agent(#[from] offhook_bridge::Error),
+    /// Its address is not one.
+    #[error("the built-in agent has no usable address: {0}")]
+    Address(#[from] offhook_phone::EndpointError),
+    /// No certificates can be read.
+    #[error("the system's certificates cannot be read: {0}")]
+    Certificates(String),
+}
+
+/// A softphone and the agent it can always call.
+pub(crate) struct Started {
+    pub(crate) phone: Phone,
+    pub(crate) embedded: Embedded,
+}
+
+pub(crate) async fn start() -> Result<Started, Error> {
+    let embedded = Embedded::start().await?;
+    let entry = AgentEntry::built_in(AGENT, &embedded.url(), embedded.access_token())?;
+    let connector = Connector::new().map_err(|error| Error::Certificates(error.to_string()))?;
+    let config = Config {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        agents: vec![entry],
+        microphone: Microphone::Default,
+        speaker: Speaker::Default,
+        echo_cancellation: true,
+    };
+    Ok(Started {
+        phone: Phone::start(config, connector),
+        embedded,
+    })
+}
