@@ -141,7 +141,7 @@ fn page(name: &str, checks: &str, script: &'static str) -> Stage {
     Stage::check(name, checks, 10, move || {
         let mut npm = node::npm(["run", script]);
         if let Ok(browser) = setup::browser() {
-            npm.env("OFFHOOK_BROWSER", browser);
+            npm.env("OFFHOOK_CHROMIUM", browser);
         }
         vec![quiet(npm)]
     })
