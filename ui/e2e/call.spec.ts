@@ -3,6 +3,11 @@ import { expect, test } from "@playwright/test";
 
 import { open, watchForErrors } from "./window";
 
+test.beforeEach(async ({ page }) => {
+  // As the desktop program does.
+  await page.addInitScript(() => Object.freeze(Object.prototype));
+});
+
 test("when calling, the user sees the call come up, grow a transcript and end", async ({
   page,
 }) => {

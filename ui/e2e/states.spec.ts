@@ -51,7 +51,7 @@ test("two panes in a wide window", async ({ page }) => {
 
 test("the compact window fits without scrolling", async ({ page }) => {
   for (const lang of ["en", "de"] as const) {
-    for (const name of ["ready", "dialling", "live-notice", "live-long", "ended-far-end"]) {
+    for (const name of ["ready-muted", "dialling", "live-notice", "live-long", "ended-far-end"]) {
       await open(page, name, { lang });
       const tall = await page.evaluate(() => document.documentElement.scrollHeight);
       expect.soft(tall, `${name} in ${lang}`).toBeLessThanOrEqual(640);

@@ -6,6 +6,7 @@ import { parse, type AST } from "svelte/compiler";
 import { afterEach, describe, expect, it } from "vitest";
 
 import type { Problem } from "./bindings";
+import { names, variants } from "./declared";
 import { scenes } from "./backend/scenes";
 import { clock, isoDuration, seconds, shortTime } from "./format";
 import de from "./locales/de.json";
@@ -15,7 +16,9 @@ import { chooseLanguage, flatten, problemText, reasonText, t } from "./text";
 const english = flatten(en);
 const german = flatten(de);
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.(ts|svelte)$/.test(name) && !/\.test\.ts$|bindings\.ts$/.test(name))
+  .filter(
+    (name) => /\.(ts|svelte)$/.test(name) && !/\.test\.ts$|bindings\.ts$|declared\.ts$/.test(name),
+  )
   .map((name) => ({ name, source: readFileSync(join("src", name), "utf8") }));
 
 function placeholders(text: string): string[] {
@@ -57,36 +60,23 @@ describe("the locale files", () => {
   });
 
   it("have a text for every code of the phone", () => {
-    const bindings = readFileSync("src/bindings.ts", "utf8");
-    const declared = (type: string) =>
-      new RegExp(`export type ${type} =([^;]*);`).exec(bindings)?.[1] ?? "";
-    const tags = (type: string, tag: string) =>
-      [...declared(type).matchAll(new RegExp(`"${tag}": "(\\w+)"`, "g"))].map(([, name]) => name);
-    const names = (type: string) =>
-      [...declared(type).matchAll(/"(\w+)"/g)].map(([, name]) => name);
+    const problems = [...variants("Problem", "code").keys()];
     const needed = [
-      ...tags("Problem", "code").map((code) => `problem.${code}`),
-      ...tags("EndReason", "why").map((why) => `call.ended.${why}`),
+      ...problems.map((code) => `problem.${code}`),
+      ...[...variants("EndReason", "why").keys()].map((why) => `call.ended.${why}`),
+      ...[...variants("Line", "health").keys()].map((health) => `line.${health}`),
       ...names("Activity").map((activity) => `activity.${activity}`),
       ...names("DialStep").map((step) => `line.dialling.${step}`),
-      ...tags("Line", "health").map((health) => `line.${health}`),
     ];
     expect(needed.length).toBeGreaterThan(30);
     for (const key of needed) expect(english.has(key), key).toBe(true);
-
-    const problems = [...english.keys()].filter((key) => key.startsWith("problem."));
-    expect(problems.map((key) => key.slice("problem.".length)).sort()).toEqual(
-      tags("Problem", "code").sort(),
-    );
+    expect(Object.keys(en.problem).sort()).toEqual(problems.sort());
   });
 
   it("name in a problem's text only what the problem carries", () => {
-    const bindings = readFileSync("src/bindings.ts", "utf8");
-    const declared = /export type Problem =([^;]*);/.exec(bindings)?.[1] ?? "";
-    for (const [, code, fields] of declared.matchAll(/\{ "code": "(\w+)"(?:, ([^}]*))? \}/g)) {
-      const carried = [...(fields ?? "").matchAll(/(\w+):/g)].map(([, field]) => field);
+    for (const [code, fields] of variants("Problem", "code")) {
       const text = english.get(`problem.${code}`) ?? "";
-      for (const name of placeholders(text)) expect(carried, code).toContain(name);
+      for (const name of placeholders(text)) expect(fields, code).toContain(name);
     }
   });
 });
