@@ -1,4 +1,5 @@
 //! The softphone's decisions, state by state: inputs and the time in, effects and a snapshot out.
+#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
 
 use std::time::Duration;
 
