@@ -96,7 +96,7 @@ fn open(state: &State, session: Session) -> Upstream {
     match session.shape {
         Shape::Beta => Upstream::beta(),
         Shape::Ga => Upstream::Agent(Box::new(Agent::new(
-            upstream::agent::Config {
+            &upstream::agent::Config {
                 session_id: session.id,
                 model: session.model,
                 expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,

@@ -13,7 +13,7 @@ pub(crate) struct Problem {
     /// OpenAI's `error.code`.
     code: &'static str,
     /// What happened and what it means, in a sentence.
-    message: String,
+    message: Box<str>,
     /// The field at fault.
     param: Option<&'static str>,
     /// A header that goes with the status.

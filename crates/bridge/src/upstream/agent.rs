@@ -1,20 +1,45 @@
 //! The built-in agent: a telephone test call that behaves like the OpenAI Realtime API.
+//!
+//! It greets, says the caller's words back, and confirms what was typed. It answers the latest
+//! message only. Sans-IO and deterministic: the same events at the same times, with the same seed,
+//! get the same answers.
+
+mod answer;
+mod conversation;
 mod fault;
+mod input;
 mod prompts;
+mod script;
 mod settings;
 mod turn_detection;
+mod vad;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offhook_proto::wire::server::{SessionCreated, SessionUpdated};
-use offhook_proto::wire::{ClientEvent, Envelope};
-use offhook_proto::{Close, Time};
+use offhook_proto::wire::client::{ConversationItemCreate, ResponseCancel};
+use offhook_proto::wire::server::{
+    ConversationItemAdded, ConversationItemDeleted, ConversationItemDone,
+    ConversationItemRetrieved, ConversationItemTruncated, InputAudioBufferCleared,
+    InputAudioBufferCommitted, SessionCreated, SessionUpdated, SpeechStarted, SpeechStopped,
+};
+use offhook_proto::wire::{
+    ClientEvent, ContentPart, Envelope, Fields, Item, Other, Response, ServerEvent, decode_pcm16,
+};
+use offhook_proto::{Close, Ids, Time};
+use serde_json::{Value, json};
 
 use super::Output;
+use answer::{Answer, Outcome};
+use conversation::Conversation;
 use fault::Fault;
+use input::{Heard, Input};
 pub(crate) use prompts::Prompts;
+use script::{Message, Script};
 use settings::Settings;
 
 /// What an agent is told about its session.
@@ -34,7 +59,19 @@ pub(crate) struct Config {
 /// One session's agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
+    prompts: Arc<Prompts>,
+    ids: Ids,
+    conversation_id: String,
     settings: Settings,
+    input: Input,
+    /// The id of the item that the speech in progress will become.
+    turn: Option<String>,
+    conversation: Conversation,
+    /// The caller's last message and its item, until it is answered.
+    message: Option<(String, Message)>,
+    answer: Option<Answer>,
+    /// A turn ended while an answer was in progress that it did not interrupt.
+    owed: bool,
     out: VecDeque<Output>,
     ends: Time,
     ended: bool,
@@ -42,58 +79,345 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// An agent that has just picked up.
-    pub(crate) fn new(config: Config, _prompts: Arc<Prompts>, now: Time) -> Self {
+    pub(crate) fn new(config: &Config, prompts: Arc<Prompts>, now: Time) -> Self {
+        let mut ids = Ids::seeded(config.ids_seed);
         let settings = Settings::new(&config.session_id, &config.model, config.expires_at);
-        let created = SessionCreated {
-            session: settings.to_fields(),
-            ..SessionCreated::default()
-        };
-        Self {
+        let mut agent = Self {
+            prompts,
+            conversation_id: ids.next("conv"),
+            ids,
+            input: Input::new(settings.turn_detection.as_ref()),
             settings,
-            out: VecDeque::from([Output::Event(created.into())]),
+            turn: None,
+            conversation: Conversation::default(),
+            message: None,
+            answer: None,
+            owed: false,
+            out: VecDeque::new(),
             ends: now + config.lifetime,
             ended: false,
-        }
-    }
-
-    pub(crate) fn handle(&mut self, _now: Time, event: Envelope<ClientEvent>) {
-        let done = match event.event {
-            ClientEvent::SessionUpdate(update) => self.settings.update(&update.session).map(|()| {
-                let updated = SessionUpdated {
-                    session: self.settings.to_fields(),
-                    ..SessionUpdated::default()
-                };
-                self.out.push_back(Output::Event(updated.into()));
-            }),
-            other => Err(Fault::value(
-                "type",
-                &format!("\"{}\" is not an event the agent takes.", other.kind()),
-            )),
         };
-        if let Err(fault) = done {
-            self.out
-                .push_back(Output::Event(fault.into_event(event.event_id)));
-        }
+        agent.say(SessionCreated {
+            session: agent.settings.to_fields(),
+            ..SessionCreated::default()
+        });
+        agent
     }
 
+    /// Takes in an event of the client. Follow with [`Self::poll`] until it waits.
+    pub(crate) fn handle(&mut self, now: Time, event: Envelope<ClientEvent>) {
+        if self.ended {
+            return;
+        }
+        if let Err(fault) = self.take(now, event.event) {
+            self.say(fault.into_event(event.event_id));
+        }
+        self.advance(now);
+    }
+
+    /// Says what is due at `now`.
     pub(crate) fn advance(&mut self, now: Time) {
-        if now >= self.ends && !self.ended {
+        if self.ended {
+            return;
+        }
+        if let Some(answer) = self.answer.as_mut().filter(|answer| answer.due() <= now) {
+            let spoken = answer.speak(now);
+            self.conversation.spoke(answer.item_id(), answer.sent_ms());
+            let over = answer.is_over();
+            self.out.extend(spoken.into_iter().map(Output::Event));
+            if over {
+                self.finish(now, Outcome::Completed);
+            }
+        }
+        if now >= self.ends {
             self.ended = true;
-            let fault = Fault::new(
-                "session_expired",
-                "The session has reached its longest life of 60 minutes.",
-            );
-            self.out.push_back(Output::Event(fault.into_event(None)));
-            self.out.push_back(Output::Ended(Close::new(
-                Close::GOING_AWAY,
-                "session.expired",
-            )));
+            let message = "The session has reached its longest life of 60 minutes.";
+            self.say(Fault::new("session_expired", message).into_event(None));
+            let close = Close::new(Close::GOING_AWAY, "session.expired");
+            self.out.push_back(Output::Ended(close));
         }
     }
 
+    /// The next thing to do, in order; call until it waits.
     pub(crate) fn poll(&mut self) -> Output {
-        self.out
-            .pop_front()
-            .unwrap_or(Output::Wait((!self.ended).then_some(self.ends)))
+        self.out.pop_front().unwrap_or_else(|| {
+            let due = self.answer.as_ref().map_or(self.ends, Answer::due);
+            Output::Wait((!self.ended).then(|| due.min(self.ends)))
+        })
     }
+
+    fn take(&mut self, now: Time, event: ClientEvent) -> Result<(), Fault> {
+        match event {
+            ClientEvent::SessionUpdate(update) => self.update(&update.session),
+            ClientEvent::InputAudioBufferAppend(append) => self.append(now, &append.audio),
+            ClientEvent::InputAudioBufferCommit(_) => self.commit_by_hand(),
+            ClientEvent::InputAudioBufferClear(_) => {
+                self.input.clear();
+                self.turn = None;
+                self.say(InputAudioBufferCleared::default());
+                Ok(())
+            }
+            ClientEvent::ConversationItemCreate(create) => self.create(create),
+            ClientEvent::ConversationItemTruncate(cut) => {
+                self.conversation.truncate(&cut)?;
+                self.say(ConversationItemTruncated {
+                    item_id: cut.item_id,
+                    content_index: cut.content_index,
+                    audio_end_ms: cut.audio_end_ms,
+                    ..ConversationItemTruncated::default()
+                });
+                Ok(())
+            }
+            ClientEvent::ConversationItemDelete(delete) => self.delete(delete.item_id),
+            ClientEvent::ConversationItemRetrieve(retrieve) => {
+                let item = self.conversation.get(&retrieve.item_id).cloned();
+                let missing = || no_item("item_retrieve_invalid_item_id", &retrieve.item_id);
+                self.say(ConversationItemRetrieved {
+                    item: item.ok_or_else(missing)?,
+                    ..ConversationItemRetrieved::default()
+                });
+                Ok(())
+            }
+            ClientEvent::ResponseCreate(create) => self.respond(now, create.response.as_ref()),
+            ClientEvent::ResponseCancel(cancel) => self.cancel(now, &cancel),
+            other => {
+                let message = format!("\"{}\" is not an event of a client.", other.kind());
+                Err(Fault::value("type", &message))
+            }
+        }
+    }
+
+    fn update(&mut self, change: &Fields) -> Result<(), Fault> {
+        let before = self.settings.turn_detection.clone();
+        self.settings.update(change)?;
+        if before != self.settings.turn_detection {
+            self.input.configure(self.settings.turn_detection.as_ref());
+        }
+        self.say(SessionUpdated {
+            session: self.settings.to_fields(),
+            ..SessionUpdated::default()
+        });
+        Ok(())
+    }
+
+    fn append(&mut self, now: Time, audio: &str) -> Result<(), Fault> {
+        let samples = decode_pcm16(audio)
+            .map_err(|error| Fault::value("audio", &conversation::sentence(&error)))?;
+        for heard in self.input.append(&samples) {
+            match heard {
+                Heard::Started { at_ms } => self.speech_started(now, at_ms),
+                Heard::Stopped { at_ms, audio } => self.speech_stopped(now, at_ms, audio),
+                Heard::Full { audio } => self.commit(audio),
+            }
+        }
+        Ok(())
+    }
+
+    fn speech_started(&mut self, now: Time, at_ms: u64) {
+        let item_id = self.ids.next("item");
+        self.turn = Some(item_id.clone());
+        self.say(SpeechStarted {
+            audio_start_ms: at_ms,
+            item_id,
+            ..SpeechStarted::default()
+        });
+        let interrupts = |set: &turn_detection::TurnDetection| set.interrupt_response;
+        if self
+            .settings
+            .turn_detection
+            .as_ref()
+            .is_some_and(interrupts)
+        {
+            self.finish(now, Outcome::TurnDetected);
+        }
+    }
+
+    fn speech_stopped(&mut self, now: Time, at_ms: u64, audio: Vec<i16>) {
+        let item_id = self.turn.clone().unwrap_or_else(|| self.ids.next("item"));
+        self.turn = Some(item_id.clone());
+        self.say(SpeechStopped {
+            audio_end_ms: at_ms,
+            item_id,
+            ..SpeechStopped::default()
+        });
+        self.commit(audio);
+        let answers = |set: &turn_detection::TurnDetection| set.create_response;
+        if self.settings.turn_detection.as_ref().is_some_and(answers) {
+            self.owed = true;
+            self.respond_if_owed(now);
+        }
+    }
+
+    fn commit_by_hand(&mut self) -> Result<(), Fault> {
+        let audio = self.input.commit().map_err(|short| {
+            let message = format!(
+                "There are {} ms of audio in the buffer, and a commit takes at least 100 ms.",
+                short.ms
+            );
+            Fault::new("input_audio_buffer_commit_empty", &message)
+        })?;
+        self.commit(audio);
+        Ok(())
+    }
+
+    /// Makes an utterance an item.
+    fn commit(&mut self, audio: Vec<i16>) {
+        let id = self.turn.take().unwrap_or_else(|| self.ids.next("item"));
+        self.say(InputAudioBufferCommitted {
+            previous_item_id: self.conversation.last(),
+            item_id: id.clone(),
+            ..InputAudioBufferCommitted::default()
+        });
+        let item = Item::message(&id, "user", "completed", ContentPart::input_audio());
+        let previous = self.conversation.push(item.clone());
+        self.added(previous, item);
+        if self.settings.wants_transcription() {
+            // Said once for each item, as the API does, so that nobody waits for a text.
+            self.say(transcription_failed(&id));
+        }
+        self.message = Some((id, Message::Spoken(audio)));
+    }
+
+    fn create(&mut self, create: ConversationItemCreate) -> Result<(), Fault> {
+        let id = self.ids.next("item");
+        let (item, message) = conversation::read(create.item, id)?;
+        let after = create.previous_item_id.as_deref();
+        let previous = self.conversation.add(after, item.clone())?;
+        if let Some(message) = message {
+            self.message = Some((item.id.clone(), message));
+        }
+        self.added(previous, item);
+        Ok(())
+    }
+
+    fn delete(&mut self, item_id: String) -> Result<(), Fault> {
+        if !self.conversation.remove(&item_id) {
+            return Err(no_item("item_delete_invalid_item_id", &item_id));
+        }
+        self.message.take_if(|(id, _)| *id == item_id);
+        self.say(ConversationItemDeleted {
+            item_id,
+            ..ConversationItemDeleted::default()
+        });
+        Ok(())
+    }
+
+    fn respond(&mut self, now: Time, asked: Option<&Value>) -> Result<(), Fault> {
+        if let Some(answer) = &self.answer {
+            let code = "conversation_already_has_active_response";
+            let message = format!("The response {} is in progress.", answer.response_id());
+            return Err(Fault::new(code, &message));
+        }
+        let metadata = match asked {
+            Some(asked) => settings::check_response(asked)?,
+            None => Value::Null,
+        };
+        let first = self.conversation.is_empty();
+        let message = self.message.take().map(|(_, message)| message);
+        let answer = Answer::new(
+            now,
+            self.response(&metadata),
+            self.ids.next("item"),
+            self.conversation.last(),
+            Script::answer(&self.prompts, message, first),
+        );
+        self.conversation.push(answer.item("in_progress"));
+        self.conversation.spoke(answer.item_id(), 0);
+        self.out.extend(answer.announce().map(Output::Event));
+        self.answer = Some(answer);
+        Ok(())
+    }
+
+    /// A response that has just begun.
+    fn response(&mut self, metadata: &Value) -> Response {
+        let audio = self.settings.output_audio();
+        let fields = json!({
+            "object": "realtime.response",
+            "conversation_id": self.conversation_id,
+            "output_modalities": ["audio"],
+            "max_output_tokens": self.settings.max_output_tokens(),
+            "audio": { "output": { "format": audio["format"], "voice": audio["voice"] } },
+            "usage": null,
+            "metadata": metadata,
+        });
+        Response {
+            id: self.ids.next("resp"),
+            status: "in_progress".into(),
+            extra: fields.as_object().cloned().unwrap_or_default(),
+            ..Response::default()
+        }
+    }
+
+    fn cancel(&mut self, now: Time, cancel: &ResponseCancel) -> Result<(), Fault> {
+        let meant = |answer: &Answer| match &cancel.response_id {
+            Some(id) => id == answer.response_id(),
+            None => true,
+        };
+        if !self.answer.as_ref().is_some_and(meant) {
+            let message = "There is no such response in progress.";
+            return Err(Fault::new("response_cancel_not_active", message));
+        }
+        self.finish(now, Outcome::ClientCancelled);
+        Ok(())
+    }
+
+    /// Ends the response in progress, if there is one.
+    fn finish(&mut self, now: Time, outcome: Outcome) {
+        let Some(answer) = self.answer.take() else {
+            return;
+        };
+        let (item, events) = answer.finish(outcome);
+        self.conversation.finish(&item);
+        self.out.extend(events.map(Output::Event));
+        self.respond_if_owed(now);
+    }
+
+    fn respond_if_owed(&mut self, now: Time) {
+        if self.owed && self.answer.is_none() {
+            self.owed = false;
+            // Without parameters, and with none in progress, there is nothing to find fault with.
+            if let Err(fault) = self.respond(now, None) {
+                self.say(fault.into_event(None));
+            }
+        }
+    }
+
+    fn added(&mut self, previous_item_id: Option<String>, item: Item) {
+        self.say(ConversationItemAdded {
+            previous_item_id: previous_item_id.clone(),
+            item: item.clone(),
+            ..ConversationItemAdded::default()
+        });
+        self.say(ConversationItemDone {
+            previous_item_id,
+            item,
+            ..ConversationItemDone::default()
+        });
+    }
+
+    fn say(&mut self, event: impl Into<ServerEvent>) {
+        self.out.push_back(Output::Event(event.into()));
+    }
+}
+
+fn no_item(code: &str, id: &str) -> Fault {
+    Fault::new(code, &format!("There is no item \"{id}\".")).at("item_id")
+}
+
+/// The agent does not understand speech, and says so to whoever asked for a transcription.
+fn transcription_failed(item_id: &str) -> ServerEvent {
+    let fields = json!({
+        "item_id": item_id,
+        "content_index": 0,
+        "error": {
+            "type": "transcription_error",
+            "code": "transcription_unavailable",
+            "message": "The built-in agent does not transcribe.",
+            "param": null,
+        },
+    });
+    ServerEvent::Other(Other {
+        kind: "conversation.item.input_audio_transcription.failed".into(),
+        fields: fields.as_object().cloned().unwrap_or_default(),
+    })
 }

@@ -162,8 +162,29 @@ pub(super) fn check_common(param: &str, name: &str, value: &Value) -> Result<(),
     }
 }
 
+/// Checks the settings of a single response; returns its metadata.
+pub(super) fn check_response(asked: &Value) -> Result<Value, Fault> {
+    for (name, value) in object("response", asked)? {
+        let param = format!("response.{name}");
+        match name.as_str() {
+            "conversation" => same(&param, value, &json!("auto"))?,
+            "input" => {
+                let message = "The built-in agent answers the conversation and nothing else.";
+                return Err(Fault::value(&param, message));
+            }
+            "audio" => {
+                let format = value.pointer("/output/format");
+                let param = "response.audio.output.format";
+                format.map_or(Ok(()), |format| check_format(param, format))?;
+            }
+            _ => check_common(&param, name, value)?,
+        }
+    }
+    Ok(asked["metadata"].clone())
+}
+
 /// The only format of audio there is.
-pub(super) fn format() -> Value {
+fn format() -> Value {
     json!({ "type": "audio/pcm", "rate": 24_000 })
 }
 
@@ -197,7 +218,7 @@ pub(super) fn object<'a>(param: &str, value: &'a Value) -> Result<&'a Fields, Fa
 mod tests {
     use super::*;
 
-    fn update(settings: &mut Settings, change: Value) -> Result<(), Fault> {
+    fn update(settings: &mut Settings, change: &Value) -> Result<(), Fault> {
         settings.update(change.as_object().unwrap())
     }
 
@@ -209,7 +230,7 @@ mod tests {
             "instructions": "Be brief.",
             "audio": { "input": { "transcription": { "model": "whisper-1" } } },
         });
-        assert_eq!(update(&mut settings, change), Ok(()));
+        assert_eq!(update(&mut settings, &change), Ok(()));
         let session = Value::Object(settings.to_fields());
         assert_eq!(session["instructions"], "Be brief.");
         assert_eq!(session["audio"]["output"]["voice"], "espeak");
@@ -219,7 +240,7 @@ mod tests {
         );
         assert!(settings.wants_transcription());
         let off = json!({ "type": "realtime", "audio": { "input": { "turn_detection": null } } });
-        assert_eq!(update(&mut settings, off), Ok(()));
+        assert_eq!(update(&mut settings, &off), Ok(()));
         assert!(settings.turn_detection.is_none());
         assert!(settings.to_fields()["audio"]["input"]["turn_detection"].is_null());
     }
@@ -259,11 +280,11 @@ mod tests {
         ] {
             change["instructions"] = json!("Changed.");
             change["type"] = json!("realtime");
-            let fault = update(&mut settings, change).unwrap_err();
+            let fault = update(&mut settings, &change).unwrap_err();
             assert_eq!(fault.code_and_param(), (Some(code), Some(param)));
             assert_eq!(settings.to_fields(), before);
         }
-        let fault = update(&mut settings, json!({})).unwrap_err();
+        let fault = update(&mut settings, &json!({})).unwrap_err();
         let expected = (Some("missing_required_parameter"), Some("session.type"));
         assert_eq!(fault.code_and_param(), expected);
     }
