@@ -12,4 +12,5 @@ pub mod scratch;
 pub mod signal;
 pub mod softphone;
 pub mod sound;
+pub mod tls_front;
 pub mod web_driver;

@@ -14,6 +14,7 @@ use offhook_tests::environment::Environment;
 use offhook_tests::rogue::{Manners, Rogue};
 use offhook_tests::scratch::Scratch;
 use offhook_tests::softphone::{Bridge, Caller, data};
+use offhook_tests::tls_front::TlsFront;
 
 /// The longest that anything may take: the limit for a step of coming up, and the goodbye.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -166,6 +167,43 @@ fn a_host_that_cannot_be_reached() -> Result<()> {
         &environment,
         "not an address that can be called",
     )
+}
+
+#[test]
+fn a_private_authority_counts_where_the_system_trusts_it() -> Result<()> {
+    let bridge = Bridge::start(None)?;
+    let front = TlsFront::start(bridge.url().trim_start_matches("http://").parse()?)?;
+    let url = front.url();
+    let arguments = ["--url", url.as_str()];
+    over_files(
+        "an unknown authority",
+        &arguments,
+        &Environment::new(),
+        "is not safe",
+    )?;
+
+    // What an administrator does by installing the certificate, for this process alone.
+    let trusting = Environment::new().with("SSL_CERT_FILE", front.authority());
+    let scratch = Scratch::new("refusals")?;
+    let speech = data("speech.wav").display().to_string();
+    let answer = scratch.path().join("answer.wav").display().to_string();
+    let arguments = [
+        "--url",
+        url.as_str(),
+        "--mic",
+        &speech,
+        "--speaker",
+        &answer,
+        "--for",
+        "0.5",
+    ];
+    let mut caller = Caller::start(&arguments, &trusting)?;
+    ensure!(
+        caller.program.exit(LIMIT)?.success(),
+        "{}",
+        caller.program.complaints()
+    );
+    Ok(())
 }
 
 #[test]
