@@ -12,7 +12,7 @@ pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
-/// Prints the beginning of a line that a later [`line`] completes.
+/// Prints the beginning of a line that a later [`line()`] completes.
 pub(crate) fn start(text: &str) {
     print!("{text}");
     // A terminal that went away is noticed by the next command, not by its own progress line.

@@ -55,11 +55,12 @@ pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     for (index, stage) in stages.iter().enumerate() {
         let title = format!("[{:>2}/{}] {}", index + 1, stages.len(), stage.name);
         let log = logs.join(format!("{:02}-{}.log", index + 1, stage.name));
+        say::start(&format!("{title} … "));
         let report = match broken_need(stage, &reports) {
             Some(need) => Report::skipped(stage, need, &log),
             None => run(&watch, stage, &title, &log)?,
         };
-        say::line(&format!("\r{title} … {}", report.line()));
+        say::line(&report.line());
         let interrupted = report.verdict == Verdict::Interrupted;
         reports.push(report);
         if interrupted {
@@ -89,9 +90,9 @@ fn broken_need(stage: &Stage, reports: &[Report]) -> Option<&'static str> {
     stage.needs.iter().copied().find(|need| !passed(need))
 }
 
-/// Runs the commands of one stage until the first that fails.
+/// Runs the commands of one stage until the first that fails. Where nobody watches, it says every
+/// minute that it is alive, lest the machine be taken for dead.
 fn run(watch: &Watch, stage: &Stage, title: &str, log: &Path) -> Result<Report> {
-    say::start(&format!("{title} … "));
     let in_ci = env::var_os("CI").is_some();
     let stopwatch = Stopwatch::start();
     let mut file = File::create(log).with_context(|| paths::shown(log))?;
@@ -102,9 +103,10 @@ fn run(watch: &Watch, stage: &Stage, title: &str, log: &Path) -> Result<Report> 
         let mut heartbeat = |_: Duration| {
             if in_ci {
                 say::line(&format!(
-                    "\n       still at it after {}",
+                    "still at it after {}",
                     spoken(stopwatch.elapsed())
                 ));
+                say::start(&format!("{title} … "));
             }
         };
         verdict = match watch.run(command, &file, limit, &mut heartbeat) {
