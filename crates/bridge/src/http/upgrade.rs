@@ -191,3 +191,81 @@ fn shape(headers: &HeaderMap) -> Shape {
     });
     if beta { Shape::Beta } else { Shape::Ga }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Access, Config};
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn state() -> Arc<State> {
+        let access = Access::Token("the access token".into());
+        let config = Config::new("127.0.0.1:0".parse().unwrap(), access);
+        Arc::new(State::new(config).unwrap())
+    }
+
+    fn headers(token: &str) -> HeaderMap {
+        [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("authorization", &format!("Bearer {token}")),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+        .collect()
+    }
+
+    fn status(state: &Arc<State>, now: u64, token: &str, query: &str) -> u16 {
+        let uri = format!("/v1/realtime{query}").parse().unwrap();
+        match check(state, now, &headers(token), &uri) {
+            Ok(_) => 101,
+            Err(problem) => problem.status.as_u16(),
+        }
+    }
+
+    #[test]
+    fn a_token_is_worth_something_until_it_expires() {
+        let state = state();
+        let (token, _) = state.tokens.issue(NOW, 60, AGENT, true);
+        let token = token.expose_secret();
+        assert_eq!(status(&state, NOW, token, ""), 101);
+        assert_eq!(status(&state, NOW + 59, token, "?model=gpt-realtime"), 101);
+        assert_eq!(status(&state, NOW + 60, token, ""), 401);
+    }
+
+    #[test]
+    fn a_refusal_does_not_cost_the_token() {
+        let state = state();
+        let (token, _) = state.tokens.issue(NOW, 60, AGENT, false);
+        let token = token.expose_secret();
+        assert_eq!(status(&state, NOW, token, "?agent=nobody"), 404);
+        let all = Arc::clone(&state.slots)
+            .try_acquire_many_owned(256)
+            .unwrap();
+        assert_eq!(status(&state, NOW, token, ""), 503);
+        drop(all);
+        assert_eq!(status(&state, NOW, token, "?agent=test"), 101);
+        assert_eq!(status(&state, NOW, token, "?agent=test"), 409);
+        assert_eq!(state.sessions(), 0);
+    }
+
+    #[test]
+    fn a_token_is_for_its_agent() {
+        let state = state();
+        let (token, _) = state.tokens.issue(NOW, 60, "another", true);
+        assert_eq!(
+            status(&state, NOW, token.expose_secret(), "?agent=test"),
+            404
+        );
+    }
+
+    #[test]
+    fn nothing_is_accepted_while_the_bridge_closes() {
+        let state = state();
+        state.closing.send_replace(true);
+        assert_eq!(status(&state, NOW, "the access token", ""), 503);
+    }
+}

@@ -84,12 +84,14 @@ impl Answer {
         self.sent == self.script.samples.len()
     }
 
-    /// The item as it is now.
+    /// The item as it is now; without its part until it is final.
     pub(super) fn item(&self, status: &str) -> Item {
         let part = ContentPart::output_audio(&self.transcript);
         let mut item = Item::message(&self.item_id, "assistant", status, part);
         if status == "in_progress" {
             item.content.clear();
+            // The official SDKs' types have the list in every message, be it empty.
+            item.extra.insert("content".into(), json!([]));
         }
         item
     }

@@ -39,14 +39,14 @@ impl Call {
     }
 
     /// Sends an event and returns what is said to it at once.
-    fn send(&mut self, event: Value) -> Vec<ServerEvent> {
+    fn send(&mut self, event: &Value) -> Vec<ServerEvent> {
         let envelope = Envelope::decode(&event.to_string()).unwrap();
         self.agent.handle(self.now, envelope);
         self.poll()
     }
 
     fn append(&mut self, samples: &[i16]) -> Vec<ServerEvent> {
-        self.send(json!({ "type": "input_audio_buffer.append", "audio": encode_pcm16(samples) }))
+        self.send(&json!({ "type": "input_audio_buffer.append", "audio": encode_pcm16(samples) }))
     }
 
     /// Lets time pass until the answer in progress is over.
@@ -63,7 +63,7 @@ impl Call {
         events
     }
 
-    fn error(&mut self, event: Value) -> (String, Option<String>, Option<String>) {
+    fn error(&mut self, event: &Value) -> (String, Option<String>, Option<String>) {
         let events = self.send(event);
         let [ServerEvent::Error(error)] = &events[..] else {
             panic!("{:?}", kinds(&events));
@@ -135,7 +135,7 @@ const FINISHED: [&str; 6] = [
 #[test]
 fn it_greets_when_asked_first() {
     let mut call = Call::start();
-    let mut events = call.send(json!({ "type": "response.create" }));
+    let mut events = call.send(&json!({ "type": "response.create" }));
     // The first 100 ms come at once.
     assert_eq!(audio(&events).len(), 2400);
     let started = call.now;
@@ -193,7 +193,7 @@ fn it_says_the_callers_words_back() {
 #[test]
 fn it_stops_when_the_caller_speaks() {
     let mut call = Call::start();
-    call.send(json!({ "type": "response.create" }));
+    call.send(&json!({ "type": "response.create" }));
     let speech = call.speech();
     let mut events = Vec::new();
     for frame in speech.chunks(480).take(80) {
@@ -215,13 +215,13 @@ fn it_stops_when_the_caller_speaks() {
             "item_id": item, "content_index": 0, "audio_end_ms": ms,
         })
     };
-    let (code, param, event_id) = call.error(cut(101));
+    let (code, param, event_id) = call.error(&cut(101));
     assert_eq!(code, "invalid_value");
     assert_eq!(param.as_deref(), Some("audio_end_ms"));
     assert_eq!(event_id.as_deref(), Some("e1"));
-    assert_eq!(kinds(&call.send(cut(40))), ["conversation.item.truncated"]);
+    assert_eq!(kinds(&call.send(&cut(40))), ["conversation.item.truncated"]);
     let retrieve = json!({ "type": "conversation.item.retrieve", "item_id": item });
-    let events = call.send(retrieve);
+    let events = call.send(&retrieve);
     let [ServerEvent::ConversationItemRetrieved(retrieved)] = &events[..] else {
         panic!("{:?}", kinds(&events));
     };
@@ -240,8 +240,8 @@ fn a_turn_that_does_not_interrupt_is_answered_later() {
             } } },
         },
     });
-    assert_eq!(kinds(&call.send(update)), ["session.updated"]);
-    call.send(json!({ "type": "response.create" }));
+    assert_eq!(kinds(&call.send(&update)), ["session.updated"]);
+    call.send(&json!({ "type": "response.create" }));
     let speech = call.speech();
     let mut events = call.append(&speech);
     events.extend(call.listen());
@@ -260,25 +260,25 @@ fn without_turn_detection_the_client_decides() {
             "type": "realtime", "audio": { "input": { "turn_detection": null } },
         },
     });
-    assert_eq!(kinds(&call.send(off)), ["session.updated"]);
+    assert_eq!(kinds(&call.send(&off)), ["session.updated"]);
     let speech = call.speech();
     assert_eq!(kinds(&call.append(&speech)), [""; 0]);
     let commit = json!({ "type": "input_audio_buffer.commit", "event_id": "e2" });
-    let committed = call.send(commit.clone());
+    let committed = call.send(&commit);
     let expected = [
         "input_audio_buffer.committed",
         "conversation.item.added",
         "conversation.item.done",
     ];
     assert_eq!(kinds(&committed), expected);
-    let mut events = call.send(json!({ "type": "response.create" }));
+    let mut events = call.send(&json!({ "type": "response.create" }));
     events.extend(call.listen());
     assert!(audio(&events).ends_with(&speech));
-    assert_eq!(call.error(commit).0, "input_audio_buffer_commit_empty");
+    assert_eq!(call.error(&commit).0, "input_audio_buffer_commit_empty");
     call.append(&speech);
     let clear = json!({ "type": "input_audio_buffer.clear" });
-    assert_eq!(kinds(&call.send(clear)), ["input_audio_buffer.cleared"]);
-    let mut events = call.send(json!({ "type": "response.create" }));
+    assert_eq!(kinds(&call.send(&clear)), ["input_audio_buffer.cleared"]);
+    let mut events = call.send(&json!({ "type": "response.create" }));
     events.extend(call.listen());
     assert_eq!(text(&events), call.prompts.nothing_heard.text);
 }
@@ -286,7 +286,7 @@ fn without_turn_detection_the_client_decides() {
 #[test]
 fn it_answers_what_is_typed() {
     let mut call = Call::start();
-    let created = call.send(json!({
+    let created = call.send(&json!({
         "type": "conversation.item.create",
         "item": {
             "id": "mine", "type": "message", "role": "user",
@@ -297,7 +297,7 @@ fn it_answers_what_is_typed() {
         kinds(&created),
         ["conversation.item.added", "conversation.item.done"]
     );
-    let mut events = call.send(json!({ "type": "response.create" }));
+    let mut events = call.send(&json!({ "type": "response.create" }));
     events.extend(call.listen());
     assert!(audio(&events) == call.prompts.you_typed.samples);
     assert!(text(&events).ends_with("“Hello there”"));
@@ -310,14 +310,11 @@ fn a_deleted_message_is_not_answered() {
         "id": "mine", "type": "message", "role": "user",
         "content": [{ "type": "input_text", "text": "Never mind" }],
     });
-    call.send(json!({ "type": "conversation.item.create", "item": item }));
+    call.send(&json!({ "type": "conversation.item.create", "item": item }));
     let delete = json!({ "type": "conversation.item.delete", "item_id": "mine" });
-    assert_eq!(
-        kinds(&call.send(delete.clone())),
-        ["conversation.item.deleted"]
-    );
-    assert_eq!(call.error(delete).0, "item_delete_invalid_item_id");
-    let mut events = call.send(json!({ "type": "response.create" }));
+    assert_eq!(kinds(&call.send(&delete)), ["conversation.item.deleted"]);
+    assert_eq!(call.error(&delete).0, "item_delete_invalid_item_id");
+    let mut events = call.send(&json!({ "type": "response.create" }));
     events.extend(call.listen());
     assert_eq!(text(&events), call.prompts.greeting.text);
 }
@@ -332,7 +329,7 @@ fn whoever_wants_a_transcription_is_told_that_there_is_none() {
             "audio": { "input": { "transcription": { "model": "any" } } },
         },
     });
-    call.send(update);
+    call.send(&update);
     let speech = call.speech();
     let events = call.append(&speech);
     let failed = "conversation.item.input_audio_transcription.failed";
@@ -346,29 +343,29 @@ fn faults_name_what_is_wrong() {
         "type": "input_audio_buffer.append", "audio": "?", "event_id": "e3",
     });
     let expected = ("invalid_value", Some("audio".into()), Some("e3".into()));
-    let (code, param, event_id) = call.error(append);
+    let (code, param, event_id) = call.error(&append);
     assert_eq!((code.as_str(), param, event_id), expected);
     let unknown = json!({ "type": "session.dance" });
-    let (code, param, _) = call.error(unknown);
+    let (code, param, _) = call.error(&unknown);
     assert_eq!(
         (code.as_str(), param.as_deref()),
         ("invalid_value", Some("type"))
     );
     let cancel = json!({ "type": "response.cancel" });
-    assert_eq!(call.error(cancel.clone()).0, "response_cancel_not_active");
+    assert_eq!(call.error(&cancel).0, "response_cancel_not_active");
     let create = json!({ "type": "response.create" });
-    call.send(create.clone());
+    call.send(&create);
     let active = "conversation_already_has_active_response";
-    assert_eq!(call.error(create).0, active);
+    assert_eq!(call.error(&create).0, active);
     let other = json!({ "type": "response.cancel", "response_id": "resp_other" });
-    assert_eq!(call.error(other).0, "response_cancel_not_active");
-    let events = call.send(cancel);
+    assert_eq!(call.error(&other).0, "response_cancel_not_active");
+    let events = call.send(&cancel);
     assert_eq!(kinds(&events), FINISHED);
     let details = done(&events).status_details.clone().unwrap();
     assert_eq!(details.reason.as_deref(), Some("client_cancelled"));
     let text = json!({ "type": "response.create", "response": { "output_modalities": ["text"] } });
     assert_eq!(
-        call.error(text).1.as_deref(),
+        call.error(&text).1.as_deref(),
         Some("response.output_modalities")
     );
 }
@@ -387,7 +384,7 @@ fn it_hangs_up_after_an_hour() {
     };
     assert_eq!(close.code, Close::GOING_AWAY);
     assert!(matches!(call.agent.poll(), Output::Wait(None)));
-    assert!(call.send(json!({ "type": "response.create" })).is_empty());
+    assert!(call.send(&json!({ "type": "response.create" })).is_empty());
 }
 
 #[test]
