@@ -1,4 +1,6 @@
 /** Tests of the built window in Chromium, over the scripted phone. */
+import { existsSync } from "node:fs";
+
 import { defineConfig } from "@playwright/test";
 
 const asRoot = process.getuid?.() === 0;
@@ -13,11 +15,13 @@ const flags = [
   ...(asRoot ? ["--no-sandbox"] : []),
 ];
 
+/** The system's Chromium; Playwright's own where there is none. */
+const SYSTEM_CHROMIUM = "/usr/bin/chromium";
+const executablePath =
+  process.env["OFFHOOK_CHROMIUM"] ?? (existsSync(SYSTEM_CHROMIUM) ? SYSTEM_CHROMIUM : undefined);
+
 function chromium(...more: string[]) {
-  return {
-    executablePath: process.env["OFFHOOK_CHROMIUM"] ?? "/usr/bin/chromium",
-    args: [...flags, ...more],
-  };
+  return { ...(executablePath && { executablePath }), args: [...flags, ...more] };
 }
 
 export default defineConfig({

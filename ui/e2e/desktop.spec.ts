@@ -50,6 +50,8 @@ async function openInDesktop(page: Page, refuse: string | null = null): Promise<
     Object.freeze(Object.prototype);
   }, refuse);
   await page.goto("/?lang=en");
+  // What is said before there is a channel is not heard.
+  await page.waitForFunction(() => window.native.asked.length > 0);
 }
 
 function say(page: Page, ...messages: Message[]): Promise<void> {

@@ -59,6 +59,17 @@ test("the compact window fits without scrolling", async ({ page }) => {
   }
 });
 
+test("nothing sticks out of the smallest window", async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 480 });
+  for (const name of names) {
+    await open(page, name, { lang: "de" });
+    await expectNoSidewaysOverflow(page, name);
+  }
+  await open(page, "live-speaking", { lang: "de" });
+  await page.screenshot({ path: picture("smallest-live-speaking") });
+  await expect(page.getByTestId("end")).toBeInViewport({ ratio: 1 });
+});
+
 test("right to left, everything is mirrored and nothing sticks out", async ({ page }) => {
   for (const name of ["ready", "dialling", "live-interrupted", "ended"]) {
     await open(page, name, { dir: "rtl" });
