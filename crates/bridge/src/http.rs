@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::{self, DefaultBodyLimit};
 use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{Semaphore, watch};
@@ -19,8 +20,6 @@ use crate::token::Tokens;
 use crate::upstream::Prompts;
 use crate::{Access, Config, Error};
 use problem::Problem;
-
-use secrecy::ExposeSecret as _;
 
 /// The largest body of a mint request, in bytes.
 const MAX_BODY: usize = 16 * 1024;

@@ -12,6 +12,15 @@
 //!   answered by the built-in agent, as SDKs insist on naming a model.
 //! - `GET /healthz` says that the bridge is up, and with how many sessions.
 //!
+//! # Who may call
+//!
+//! A token (`ek_…`) is minted with the access token and presented on the upgrade as
+//! `Authorization: Bearer`, or as the subprotocol `openai-insecure-api-key.<token>`, which is never
+//! selected. It opens one session; minted with `"offhook": {"reusable": true}` in the body, as many
+//! as are asked for until it expires. As the official SDKs send their API key there, the access
+//! token itself is taken on the upgrade too. In development mode ([`Access::Development`]) any
+//! other key stands for the access token. Browser pages are refused unless their origin is allowed.
+//!
 //! Every refusal comes before the upgrade, as `application/problem+json` (RFC 9457) with an `error`
 //! member in OpenAI's shape.
 

@@ -5,6 +5,7 @@
 mod socket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::upgrade::Upgraded;
 use offhook_proto::server::{Config, Input, Output};
@@ -100,9 +101,9 @@ fn open(state: &State, session: Session) -> Upstream {
                 session_id: session.id,
                 model: session.model,
                 expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,
-                lifetime: std::time::Duration::from_secs(LIFETIME_S),
-                // The machine's generator has the same seed and other prefixes.
-                ids_seed: session.ids_seed,
+                lifetime: Duration::from_secs(LIFETIME_S),
+                // Not the machine's sequence, whose ids are those of events.
+                ids_seed: session.ids_seed.rotate_left(32),
             },
             Arc::clone(&state.prompts),
             state.clock.now(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract;
+use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -62,10 +63,11 @@ struct Extension {
 pub(super) async fn client_secrets(
     extract::State(state): extract::State<Arc<State>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     state.check_origin(&headers)?;
     authorise(&state, &headers)?;
+    let body = body.map_err(|rejection| Problem::body(&rejection))?;
     let mint = if body.is_empty() {
         Mint::default()
     } else {

@@ -1,5 +1,6 @@
 //! Refusals: problem details (RFC 9457) with the `error` member OpenAI's clients read.
 
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -50,6 +51,12 @@ impl Problem {
 
     pub(super) fn unreadable(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    /// A body that did not come whole: larger than allowed, or cut off.
+    pub(super) fn body(rejection: &BytesRejection) -> Self {
+        let message = "The body is larger than 16 KiB, or did not come whole.";
+        Self::new(rejection.status(), "unreadable_body", message)
     }
 
     pub(super) fn several_credentials() -> Self {

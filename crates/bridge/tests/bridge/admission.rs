@@ -143,6 +143,7 @@ async fn tokens_are_minted_for_whoever_may() {
     ] {
         let (got, body) = answer(request).await;
         assert_eq!(got, status, "{body}");
+        assert_eq!(body["error"].is_object(), status != 200, "{body}");
     }
     rig.stop().await;
 }

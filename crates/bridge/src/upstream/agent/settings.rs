@@ -152,7 +152,7 @@ pub(super) fn check_common(param: &str, name: &str, value: &Value) -> Result<(),
             *value == json!("inf") || value.as_u64().is_some_and(|n| (1..=4096).contains(&n)),
             "The limit is \"inf\" or a number from 1 to 4096.",
         ),
-        "tracing" | "truncation" | "prompt" | "include" | "metadata" => (true, ""),
+        "tracing" | "truncation" | "prompt" | "include" => (true, ""),
         _ => return Err(Fault::unknown(param)),
     };
     if fits {
@@ -168,6 +168,7 @@ pub(super) fn check_response(asked: &Value) -> Result<Value, Fault> {
         let param = format!("response.{name}");
         match name.as_str() {
             "conversation" => same(&param, value, &json!("auto"))?,
+            "metadata" if value.is_null() || value.is_object() => {}
             "input" => {
                 let message = "The built-in agent answers the conversation and nothing else.";
                 return Err(Fault::value(&param, message));
