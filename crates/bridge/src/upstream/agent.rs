@@ -8,10 +8,12 @@ mod answer;
 mod conversation;
 mod fault;
 mod input;
+mod item;
 mod prompts;
 mod script;
 mod settings;
 mod turn_detection;
+mod turns;
 mod vad;
 
 #[cfg(test)]
@@ -24,12 +26,10 @@ use std::time::Duration;
 use offhook_proto::wire::client::{ConversationItemCreate, ResponseCancel};
 use offhook_proto::wire::server::{
     ConversationItemAdded, ConversationItemDeleted, ConversationItemDone,
-    ConversationItemRetrieved, ConversationItemTruncated, InputAudioBufferCleared,
-    InputAudioBufferCommitted, SessionCreated, SessionUpdated, SpeechStarted, SpeechStopped,
+    ConversationItemRetrieved, ConversationItemTruncated, InputAudioBufferCleared, SessionCreated,
+    SessionUpdated,
 };
-use offhook_proto::wire::{
-    ClientEvent, ContentPart, Envelope, Fields, Item, Other, Response, ServerEvent, decode_pcm16,
-};
+use offhook_proto::wire::{ClientEvent, Envelope, Fields, Item, Response, ServerEvent};
 use offhook_proto::{Close, Ids, Time};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ use super::Output;
 use answer::{Answer, Outcome};
 use conversation::Conversation;
 use fault::Fault;
-use input::{Heard, Input};
+use input::Input;
 pub(crate) use prompts::Prompts;
 use script::{Message, Script};
 use settings::Settings;
@@ -200,87 +200,9 @@ impl Agent {
         Ok(())
     }
 
-    fn append(&mut self, now: Time, audio: &str) -> Result<(), Fault> {
-        let samples = decode_pcm16(audio)
-            .map_err(|error| Fault::value("audio", &conversation::sentence(&error)))?;
-        for heard in self.input.append(&samples) {
-            match heard {
-                Heard::Started { at_ms } => self.speech_started(now, at_ms),
-                Heard::Stopped { at_ms, audio } => self.speech_stopped(now, at_ms, audio),
-                Heard::Full { audio } => self.commit(audio),
-            }
-        }
-        Ok(())
-    }
-
-    fn speech_started(&mut self, now: Time, at_ms: u64) {
-        let item_id = self.ids.next("item");
-        self.turn = Some(item_id.clone());
-        self.say(SpeechStarted {
-            audio_start_ms: at_ms,
-            item_id,
-            ..SpeechStarted::default()
-        });
-        let interrupts = |set: &turn_detection::TurnDetection| set.interrupt_response;
-        if self
-            .settings
-            .turn_detection
-            .as_ref()
-            .is_some_and(interrupts)
-        {
-            self.finish(now, Outcome::TurnDetected);
-        }
-    }
-
-    fn speech_stopped(&mut self, now: Time, at_ms: u64, audio: Vec<i16>) {
-        let item_id = self.turn.clone().unwrap_or_else(|| self.ids.next("item"));
-        self.turn = Some(item_id.clone());
-        self.say(SpeechStopped {
-            audio_end_ms: at_ms,
-            item_id,
-            ..SpeechStopped::default()
-        });
-        self.commit(audio);
-        let answers = |set: &turn_detection::TurnDetection| set.create_response;
-        if self.settings.turn_detection.as_ref().is_some_and(answers) {
-            self.owed = true;
-            self.respond_if_owed(now);
-        }
-    }
-
-    fn commit_by_hand(&mut self) -> Result<(), Fault> {
-        let audio = self.input.commit().map_err(|short| {
-            let message = format!(
-                "There are {} ms of audio in the buffer, and a commit takes at least 100 ms.",
-                short.ms
-            );
-            Fault::new("input_audio_buffer_commit_empty", &message)
-        })?;
-        self.commit(audio);
-        Ok(())
-    }
-
-    /// Makes an utterance an item.
-    fn commit(&mut self, audio: Vec<i16>) {
-        let id = self.turn.take().unwrap_or_else(|| self.ids.next("item"));
-        self.say(InputAudioBufferCommitted {
-            previous_item_id: self.conversation.last(),
-            item_id: id.clone(),
-            ..InputAudioBufferCommitted::default()
-        });
-        let item = Item::message(&id, "user", "completed", ContentPart::input_audio());
-        let previous = self.conversation.push(item.clone());
-        self.added(previous, item);
-        if self.settings.wants_transcription() {
-            // Said once for each item, as the API does, so that nobody waits for a text.
-            self.say(transcription_failed(&id));
-        }
-        self.message = Some((id, Message::Spoken(audio)));
-    }
-
     fn create(&mut self, create: ConversationItemCreate) -> Result<(), Fault> {
         let id = self.ids.next("item");
-        let (item, message) = conversation::read(create.item, id)?;
+        let (item, message) = item::read(create.item, id)?;
         let after = create.previous_item_id.as_deref();
         let previous = self.conversation.add(after, item.clone())?;
         if let Some(message) = message {
@@ -402,22 +324,4 @@ impl Agent {
 
 fn no_item(code: &str, id: &str) -> Fault {
     Fault::new(code, &format!("There is no item \"{id}\".")).at("item_id")
-}
-
-/// The agent does not understand speech, and says so to whoever asked for a transcription.
-fn transcription_failed(item_id: &str) -> ServerEvent {
-    let fields = json!({
-        "item_id": item_id,
-        "content_index": 0,
-        "error": {
-            "type": "transcription_error",
-            "code": "transcription_unavailable",
-            "message": "The built-in agent does not transcribe.",
-            "param": null,
-        },
-    });
-    ServerEvent::Other(Other {
-        kind: "conversation.item.input_audio_transcription.failed".into(),
-        fields: fields.as_object().cloned().unwrap_or_default(),
-    })
 }

@@ -51,3 +51,11 @@ impl Fault {
         (self.0.code.as_deref(), self.0.param.as_deref())
     }
 }
+
+/// An error's text as a sentence of its own.
+pub(super) fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}

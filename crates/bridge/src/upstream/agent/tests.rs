@@ -1,6 +1,6 @@
 //! The agent as a client sees it, without a connection.
 
-use offhook_proto::wire::encode_pcm16;
+use offhook_proto::wire::{decode_pcm16, encode_pcm16};
 
 use super::*;
 
