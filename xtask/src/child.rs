@@ -42,14 +42,19 @@ enum Event {
 impl Watch {
     /// Takes over Ctrl-C, once per process.
     pub(crate) fn begin() -> Result<Self> {
-        let (sender, events) = sync_channel(8);
-        let interrupts = sender.clone();
+        let watch = Self::without_interrupts();
+        let interrupts = watch.sender.clone();
         ctrlc::set_handler(move || {
             // A full queue already holds an interrupt.
             let _ = interrupts.try_send(Event::Interrupt);
         })
         .context("Ctrl-C cannot be caught")?;
-        Ok(Self { sender, events })
+        Ok(watch)
+    }
+
+    fn without_interrupts() -> Self {
+        let (sender, events) = sync_channel(8);
+        Self { sender, events }
     }
 
     /// Runs a command with its output going to `log`, for `limit` at most, and calls `tick`
@@ -110,11 +115,11 @@ impl Watch {
     /// next command's.
     fn stop(&self, group: u32) {
         signal(group, Stop::Ask);
-        if !self.exits_within(GRACE) {
-            signal(group, Stop::Kill);
+        let has_ended = self.exits_within(GRACE);
+        // What its leader did not take with it goes too.
+        signal(group, Stop::Kill);
+        if !has_ended {
             self.exits_within(GRACE);
-        } else {
-            signal(group, Stop::Kill);
         }
     }
 
@@ -172,4 +177,73 @@ fn signal(leader: u32, _: Stop) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::env;
+    use std::fs;
+    use std::process;
+
+    use super::*;
+
+    /// Runs a shell script for `limit` at most; returns its ending and what it printed.
+    fn shell(name: &str, script: &str, watch: &Watch, limit: Duration) -> (Ending, String) {
+        let path = env::temp_dir().join(format!("offhook-child-{name}-{}", process::id()));
+        let log = File::create(&path).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let ending = watch.run(command, &log, limit, &mut |_| {}).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        (ending, text)
+    }
+
+    /// Whether a process goes away; the kernel may take a moment. A zombie has no command line.
+    fn is_gone(id: &str) -> bool {
+        let watch = Stopwatch::start();
+        let command_line = format!("/proc/{id}/cmdline");
+        while fs::read(&command_line).is_ok_and(|text| !text.is_empty()) {
+            if watch.elapsed() > Duration::from_secs(10) {
+                return false;
+            }
+            thread::yield_now();
+        }
+        true
+    }
+
+    #[test]
+    fn a_hang_is_stopped_with_all_it_started() {
+        let watch = Watch::without_interrupts();
+        let script = "sleep 1000 & echo $!; wait";
+        let (ending, text) = shell("hang", script, &watch, Duration::from_secs(1));
+        assert!(matches!(ending, Ending::OverTime), "{ending:?}");
+        assert!(
+            !text.is_empty() && is_gone(text.trim()),
+            "process {text} is still there"
+        );
+    }
+
+    #[test]
+    fn an_interrupt_stops_what_runs() {
+        let watch = Watch::without_interrupts();
+        watch.sender.send(Event::Interrupt).unwrap();
+        let (ending, _) = shell("interrupt", "sleep 1000", &watch, Duration::from_secs(600));
+        assert!(matches!(ending, Ending::Interrupted), "{ending:?}");
+    }
+
+    #[test]
+    fn what_ends_by_itself_leaves_nothing_behind() {
+        let watch = Watch::without_interrupts();
+        let script = "sleep 1000 & echo $!; exit 3";
+        let (ending, text) = shell("exit", script, &watch, Duration::from_secs(600));
+        assert!(
+            matches!(ending, Ending::Exited(status) if status.code() == Some(3)),
+            "{ending:?}"
+        );
+        assert!(
+            !text.is_empty() && is_gone(text.trim()),
+            "process {text} is still there"
+        );
+    }
 }

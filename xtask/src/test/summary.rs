@@ -74,11 +74,11 @@ impl Report {
         verdict + &counts.concat()
     }
 
-    /// The tests that passed and failed. A stage that did not pass without naming a test counts
-    /// as one failure, so that "0 failed" is never followed by a bad exit code.
+    /// The tests that passed and failed. A stage that failed without naming a test counts as one
+    /// failure, so that "0 failed" is never followed by a bad exit code.
     fn counted(&self) -> Tally {
         let failed = match self.verdict {
-            Verdict::Passed => self.tally.failed,
+            Verdict::Passed | Verdict::Skipped(_) => self.tally.failed,
             _ => self.tally.failed.max(1),
         };
         Tally {
@@ -112,12 +112,11 @@ pub(super) fn summarise(reports: &[Report], took: Duration) -> ExitCode {
     }
     say::line("");
     for report in &bad {
-        say::line(&format!(
-            "{}: {} ({})",
-            report.stage,
-            report.line(),
-            paths::shown(&report.log)
-        ));
+        let log = match report.verdict {
+            Verdict::Skipped(_) => String::new(),
+            _ => format!(" ({})", paths::shown(&report.log)),
+        };
+        say::line(&format!("{}: {}{log}", report.stage, report.line()));
     }
     let passed = reports.len() - bad.len();
     say::line(&format!(
@@ -168,6 +167,12 @@ mod tests {
         assert_eq!(report(Verdict::Failed, 4, 2).counted().failed, 2);
         assert_eq!(report(Verdict::OverTime, 0, 0).counted().failed, 1);
         assert_eq!(report(Verdict::Passed, 4, 0).counted().failed, 0);
+        let skipped = report(Verdict::Skipped("build"), 0, 0);
+        assert_eq!(
+            skipped.counted().failed,
+            0,
+            "what it needed has been counted"
+        );
     }
 
     #[test]
