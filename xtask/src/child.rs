@@ -179,7 +179,8 @@ fn signal(leader: u32, _: Stop) {
         .status();
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::env;
     use std::fs;
