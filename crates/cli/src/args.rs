@@ -1,4 +1,5 @@
 //! The commands and their options.
+#![allow(rustdoc::bare_urls, reason = "these comments are the help texts")]
 
 use std::path::{Path, PathBuf};
 

@@ -72,46 +72,41 @@ async fn entry(args: &CallArgs) -> Result<(AgentEntry, Option<Embedded>), Error>
                 agent: args.agent.clone(),
             }));
         }
-        let embedded = Embedded::start()
-            .await
-            .map_err(|error| Error::Start(error.to_string()))?;
-        let credential = Credential::Mint {
-            access_token: Some(embedded.access_token()),
-        };
-        let endpoint = endpoint(&embedded.url(), credential)?;
-        let agent = named("Test agent", true);
-        return Ok((AgentEntry { agent, endpoint }, Some(embedded)));
+        let start = |error: &dyn std::fmt::Display| Error::Start(error.to_string());
+        let embedded = Embedded::start().await.map_err(|error| start(&error))?;
+        let entry = AgentEntry::built_in(&args.agent, &embedded.url(), embedded.access_token())
+            .map_err(|error| start(&error))?;
+        return Ok((entry, Some(embedded)));
     };
-    let credential = if args.direct {
-        let Some(key) = secret("OFFHOOK_API_KEY") else {
-            return Err(Error::Problem(Problem::NotAuthorised {
-                host: url.clone(),
-                detail: "--direct needs an API key in OFFHOOK_API_KEY".to_owned(),
-            }));
-        };
-        Credential::Key(key)
-    } else {
-        Credential::Mint {
-            access_token: secret("OFFHOOK_ACCESS_TOKEN"),
-        }
-    };
-    let endpoint = endpoint(url, credential)?;
-    Ok((
-        AgentEntry {
-            agent: named(&args.agent, false),
-            endpoint,
-        },
-        None,
-    ))
-}
-
-fn endpoint(url: &str, credential: Credential) -> Result<Endpoint, Error> {
-    Endpoint::new(url, credential).map_err(|error| {
+    let credential = credential(args, url)?;
+    let endpoint = Endpoint::new(url, credential).map_err(|error| {
         Error::Problem(Problem::BadAddress {
-            address: url.to_owned(),
+            address: url.clone(),
             detail: error.to_string(),
         })
-    })
+    })?;
+    let agent = Agent {
+        id: args.agent.clone(),
+        name: args.agent.clone(),
+        description: None,
+        built_in: false,
+    };
+    Ok((AgentEntry { agent, endpoint }, None))
+}
+
+fn credential(args: &CallArgs, url: &str) -> Result<Credential, Error> {
+    if !args.direct {
+        let access_token = secret("OFFHOOK_ACCESS_TOKEN");
+        return Ok(Credential::Mint { access_token });
+    }
+    secret("OFFHOOK_API_KEY")
+        .map(Credential::Key)
+        .ok_or_else(|| {
+            Error::Problem(Problem::NotAuthorised {
+                host: url.to_owned(),
+                detail: "--direct needs an API key in OFFHOOK_API_KEY".to_owned(),
+            })
+        })
 }
 
 /// A secret from the environment, which, unlike arguments, other users cannot read.

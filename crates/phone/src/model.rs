@@ -1,161 +1,35 @@
 //! What the softphone decides: inputs and the time in, effects and a snapshot out. No I/O.
 
+mod config;
 mod conversation;
 mod devices;
+mod io;
 mod live;
+mod phase;
 
 use std::time::Duration;
 
 use offhook_audio as audio;
+use offhook_client as client;
 use offhook_client::proto::Time;
 use offhook_client::proto::client::{End, State, Step};
-use offhook_client::proto::wire::ClientEvent;
 use offhook_client::proto::wire::client::InputAudioBufferAppend;
 use offhook_client::proto::wire::encode_pcm16;
-use offhook_client::{self as client, Credential, Endpoint, EndpointError};
-use secrecy::SecretString;
 
 use crate::failure::end_reason;
 use crate::problem::Problem;
 use crate::snapshot::{
-    Agent, Call, DialStep, EndReason, Intent, Message, Meters, Snapshot, Stats, TranscriptEntry,
+    Call, DialStep, EndReason, Intent, Message, Meters, Snapshot, Stats, TranscriptEntry,
 };
+pub use config::{AgentEntry, Config};
 use conversation::Conversation;
 use devices::Pickers;
+pub use io::{Effect, Input};
 use live::Live;
+use phase::{Dialling, Phase, Summary};
 
 /// Counters alone are no reason to redraw more often than this.
 const STATS_EVERY: Duration = Duration::from_millis(500);
-
-/// An agent and where it is reached.
-#[derive(Debug, Clone)]
-pub struct AgentEntry {
-    /// What people see of it.
-    pub agent: Agent,
-    /// Where it is.
-    pub endpoint: Endpoint,
-}
-
-impl AgentEntry {
-    /// The agent inside this process, at its bridge's address and with its access token.
-    ///
-    /// # Errors
-    /// Where the address cannot be called.
-    pub fn built_in(
-        id: &str,
-        address: &str,
-        access_token: SecretString,
-    ) -> Result<Self, EndpointError> {
-        let credential = Credential::Mint {
-            access_token: Some(access_token),
-        };
-        let agent = Agent {
-            id: id.to_owned(),
-            name: "Test agent".to_owned(),
-            description: None,
-            built_in: true,
-        };
-        Ok(Self {
-            agent,
-            endpoint: Endpoint::new(address, credential)?,
-        })
-    }
-}
-
-/// How a softphone starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The program's version.
-    pub version: String,
-    /// Who can be called.
-    pub agents: Vec<AgentEntry>,
-    /// The microphone at first.
-    pub microphone: audio::Microphone,
-    /// The speaker at first.
-    pub speaker: audio::Speaker,
-    /// Whether what the speaker plays is removed from what the microphone hears.
-    pub echo_cancellation: bool,
-}
-
-/// Something that happened.
-#[derive(Debug)]
-pub enum Input {
-    /// A user wants something.
-    Intent(Intent),
-    /// The call says something.
-    Client(client::Event),
-    /// Sound runs.
-    AudioStarted,
-    /// Sound could not be started.
-    AudioRefused(audio::Error),
-    /// Sound says something.
-    Audio(audio::Event),
-    /// The list of devices changed.
-    Devices(audio::Devices),
-    /// Sound events were dropped because the loop was too slow, in 20 ms frames.
-    AudioDropped(u32),
-}
-
-/// Something to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Start a call to the agent at this place in [`Config::agents`].
-    Dial(usize),
-    /// Give the call an event.
-    Send(ClientEvent),
-    /// End the call politely, in the background; nothing it says is wanted any more.
-    HangUp,
-    /// Start sound.
-    StartAudio(audio::Config),
-    /// Stop sound.
-    StopAudio,
-    /// Play 24 kHz mono samples as part of this item.
-    Play {
-        /// The item's key, unique in the call.
-        item: String,
-        /// The samples.
-        pcm: Vec<i16>,
-    },
-    /// No more audio will come for this item.
-    EndItem(String),
-    /// Silence the speaker.
-    Flush,
-    /// Mute or unmute.
-    SetMuted(bool),
-    /// Capture from here.
-    UseMicrophone(audio::Microphone),
-    /// Play there.
-    UseSpeaker(audio::Speaker),
-    /// Tell the subscribers.
-    Publish(Message),
-}
-
-/// The call, from the click to the summary.
-#[derive(Debug)]
-enum Phase {
-    Ready,
-    Dialling(Dialling),
-    Live(Box<Live>),
-    Ended(Summary),
-}
-
-/// A call that is not up yet.
-#[derive(Debug)]
-struct Dialling {
-    entry: usize,
-    clicked_at: Time,
-    step: DialStep,
-    held: Duration,
-    stats: Stats,
-}
-
-#[derive(Debug)]
-struct Summary {
-    entry: usize,
-    reason: EndReason,
-    duration: Duration,
-    stats: Stats,
-}
 
 /// The softphone's state.
 #[derive(Debug)]
@@ -495,7 +369,7 @@ impl Model {
         }
         if let Some(published) = &self.published {
             let soon = now < self.stats_published_at + STATS_EVERY;
-            if soon && without_counters(published.clone()) == without_counters(snapshot.clone()) {
+            if soon && published.clone().without_counters() == snapshot.clone().without_counters() {
                 return;
             }
             snapshot.revision = published.revision + 1;
@@ -505,21 +379,6 @@ impl Model {
         self.effects
             .push(Effect::Publish(Message::Snapshot(Box::new(snapshot))));
     }
-}
-
-/// A snapshot with everything in it that changes 50 times a second set to nothing.
-fn without_counters(mut snapshot: Snapshot) -> Snapshot {
-    match &mut snapshot.call {
-        Call::Dialling { held_ms, .. } => *held_ms = 0,
-        Call::Live { stats, .. } => {
-            *stats = Stats {
-                answer_ms: stats.answer_ms,
-                ..Stats::default()
-            };
-        }
-        Call::Ready | Call::Ended { .. } => {}
-    }
-    snapshot
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -1,0 +1,60 @@
+//! What the model is told, and what it has done.
+
+use offhook_audio as audio;
+use offhook_client as client;
+use offhook_client::proto::wire::ClientEvent;
+
+use crate::snapshot::{Intent, Message};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A user wants something.
+    Intent(Intent),
+    /// The call says something.
+    Client(client::Event),
+    /// Sound runs.
+    AudioStarted,
+    /// Sound could not be started.
+    AudioRefused(audio::Error),
+    /// Sound says something.
+    Audio(audio::Event),
+    /// The list of devices changed.
+    Devices(audio::Devices),
+    /// Sound events were dropped because the loop was too slow, in 20 ms frames.
+    AudioDropped(u32),
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start a call to the agent at this place in [`Config::agents`].
+    Dial(usize),
+    /// Give the call an event.
+    Send(ClientEvent),
+    /// End the call politely, in the background; nothing it says is wanted any more.
+    HangUp,
+    /// Start sound.
+    StartAudio(audio::Config),
+    /// Stop sound.
+    StopAudio,
+    /// Play 24 kHz mono samples as part of this item.
+    Play {
+        /// The item's key, unique in the call.
+        item: String,
+        /// The samples.
+        pcm: Vec<i16>,
+    },
+    /// No more audio will come for this item.
+    EndItem(String),
+    /// Silence the speaker.
+    Flush,
+    /// Mute or unmute.
+    SetMuted(bool),
+    /// Capture from here.
+    UseMicrophone(audio::Microphone),
+    /// Play there.
+    UseSpeaker(audio::Speaker),
+    /// Tell the subscribers.
+    Publish(Message),
+}

@@ -1,0 +1,153 @@
+//! A model with a clock, and words for what happens to it.
+#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
+use std::time::Duration;
+
+use offhook_client::Event as Line;
+use offhook_client::proto::client::{End, State};
+use offhook_client::proto::wire::{Envelope, ServerEvent, encode_pcm16};
+use offhook_client::proto::{Protocol, Time};
+use offhook_phone::audio::{self, Event as Sound};
+use offhook_phone::model::{Effect, Input, Model};
+use offhook_phone::{Activity, AgentEntry, Call, Config, Intent, Snapshot, TranscriptEntry};
+use serde_json::{Value, json};
+
+/// A model with its clock and everything it did.
+pub(crate) struct Phone {
+    pub(crate) model: Model,
+    pub(crate) now: Time,
+    pub(crate) did: Vec<Effect>,
+}
+
+impl Phone {
+    pub(crate) fn ready() -> Self {
+        let entry = AgentEntry::built_in("test", "http://127.0.0.1:8084", "token".into()).unwrap();
+        let config = Config {
+            version: "0.0.0".to_owned(),
+            agents: vec![entry],
+            microphone: audio::Microphone::Default,
+            speaker: audio::Speaker::Default,
+            echo_cancellation: true,
+        };
+        Self {
+            model: Model::new(config),
+            now: Time::ZERO,
+            did: Vec::new(),
+        }
+    }
+
+    pub(crate) fn dialling() -> Self {
+        let mut phone = Self::ready();
+        phone.want(Intent::Call {
+            agent: "test".to_owned(),
+        });
+        phone.tell(Input::AudioStarted);
+        phone
+    }
+
+    pub(crate) fn live() -> Self {
+        let mut phone = Self::dialling();
+        phone.wait(300);
+        phone.line_is(false);
+        phone.did.clear();
+        phone
+    }
+
+    /// A call in which the agent speaks: 400 ms of "one two three four" were received as item `a`
+    /// of response `r`, whose end has not come.
+    pub(crate) fn hearing_the_agent() -> Self {
+        let mut phone = Self::live();
+        phone.server(json!({"type": "response.created", "response": {"id": "r"}}));
+        phone.server(
+            json!({"type": "conversation.item.added", "previous_item_id": null,
+            "item": {"id": "a", "type": "message", "role": "assistant", "status": "in_progress"}}),
+        );
+        let part = json!({"response_id": "r", "item_id": "a", "output_index": 0,
+            "content_index": 0});
+        let mut words = part.clone();
+        words["type"] = json!("response.output_audio_transcript.delta");
+        words["delta"] = json!("one two three four");
+        phone.server(words);
+        let mut sound = part;
+        sound["type"] = json!("response.output_audio.delta");
+        sound["delta"] = json!(encode_pcm16(&[7; 9600]));
+        phone.server(sound);
+        phone.sound(Sound::Started {
+            item: "a/0".to_owned(),
+        });
+        phone
+    }
+
+    pub(crate) fn wait(&mut self, ms: u64) {
+        self.now = self.now + Duration::from_millis(ms);
+    }
+
+    pub(crate) fn tell(&mut self, input: Input) {
+        self.did.extend(self.model.handle(self.now, input));
+    }
+
+    pub(crate) fn want(&mut self, intent: Intent) {
+        self.tell(Input::Intent(intent));
+    }
+
+    pub(crate) fn sound(&mut self, event: Sound) {
+        self.tell(Input::Audio(event));
+    }
+
+    pub(crate) fn line_is(&mut self, unstable: bool) {
+        let protocol = Protocol::OffhookV1;
+        let state = State::Live {
+            protocol,
+            unstable,
+            round_trip: None,
+        };
+        self.tell(Input::Client(Line::State(state)));
+    }
+
+    pub(crate) fn line_ends(&mut self, end: End) {
+        self.tell(Input::Client(Line::State(State::Ended(end))));
+    }
+
+    pub(crate) fn server(&mut self, event: Value) {
+        let event = Envelope::<ServerEvent>::decode(&event.to_string())
+            .unwrap()
+            .event;
+        self.tell(Input::Client(Line::Server(Box::new(event))));
+    }
+
+    pub(crate) fn caller_says(&mut self, amplitude: i16, frames: u32) {
+        for _ in 0..frames {
+            self.wait(20);
+            self.sound(Sound::Captured {
+                samples: vec![amplitude; 480],
+            });
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.model.snapshot()
+    }
+
+    pub(crate) fn activity(&self) -> Activity {
+        match self.snapshot().call {
+            Call::Live { activity, .. } => activity,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn sent(&self) -> Vec<&str> {
+        let sent = self.did.iter().filter_map(|effect| match effect {
+            Effect::Send(event) => Some(event.kind()),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    pub(crate) fn entry(&self, id: &str) -> TranscriptEntry {
+        self.model
+            .transcript()
+            .find(|entry| entry.id == id)
+            .cloned()
+            .unwrap()
+    }
+}
