@@ -103,10 +103,10 @@ impl Pair {
             self.now = at;
             if self.to_client.front().is_some_and(|(due, _)| *due <= at) {
                 let (_, packet) = self.to_client.pop_front().expect("it was just seen");
-                self.deliver_to_client(packet);
+                self.deliver_to_client(&packet);
             } else if self.to_server.front().is_some_and(|(due, _)| *due <= at) {
                 let (_, packet) = self.to_server.pop_front().expect("it was just seen");
-                self.deliver_to_server(packet);
+                self.deliver_to_server(&packet);
             } else {
                 self.client.handle(at, client::Input::Tick);
                 if let Some(server) = &mut self.server {
@@ -138,8 +138,8 @@ impl Pair {
             .map(|at| at.max(self.now))
     }
 
-    fn deliver_to_client(&mut self, packet: Packet) {
-        let input = match &packet {
+    fn deliver_to_client(&mut self, packet: &Packet) {
+        let input = match packet {
             Packet::Text(text) => client::Input::Text(text),
             Packet::Ping => {
                 self.send(false, Packet::Pong(None));
@@ -156,8 +156,8 @@ impl Pair {
         self.client.handle(self.now, input);
     }
 
-    fn deliver_to_server(&mut self, packet: Packet) {
-        let input = match &packet {
+    fn deliver_to_server(&mut self, packet: &Packet) {
+        let input = match packet {
             Packet::Text(text) => server::Input::Text(text),
             Packet::ClientPing(payload) => {
                 self.send(true, Packet::Pong(Some(*payload)));
@@ -213,10 +213,7 @@ impl Pair {
                 client::Output::Ignored { .. } | client::Output::AudioLost(_) => {}
             }
         }
-        loop {
-            let Some(server) = &mut self.server else {
-                break;
-            };
+        while let Some(server) = &mut self.server {
             match server.poll() {
                 server::Output::Wait { .. } => break,
                 server::Output::Transmit(text) => {
