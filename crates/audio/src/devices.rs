@@ -133,7 +133,8 @@ impl System {
             })
     }
 
-    fn listed(&self, direction: Direction) -> Result<Vec<Device>, Error> {
+    /// The devices of one direction.
+    pub(crate) fn listed(&self, direction: Direction) -> Result<Vec<Device>, Error> {
         let default = self.default_device(direction).map(|found| found.id);
         let devices = self.every(direction)?;
         Ok(devices

@@ -1,24 +1,22 @@
 //! The handle a call holds on its sound.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-    mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
 };
 
-use crate::{Config, Error, Event, MAX_QUEUED_SAMPLES, Microphone, Speaker};
-
-/// What the handle asks of the worker.
-#[derive(Debug)]
-pub(crate) enum Order {
-    Play { item: String, pcm: Vec<i16> },
-    EndItem { item: String },
-    Flush,
-    SetMuted(bool),
-    UseMicrophone(Microphone),
-    UseSpeaker(Speaker),
-    Stop,
-}
+use crate::{
+    Config, Error, Event, MAX_QUEUED_SAMPLES, Microphone, Speaker,
+    devices::Direction,
+    pipeline::Pipeline,
+    routing::Routing,
+    worker::{self, Order},
+};
 
 /// How many orders may wait; the worker takes them within milliseconds.
 const MAX_ORDERS: usize = 1024;
@@ -30,7 +28,14 @@ const MAX_ORDERS: usize = 1024;
 pub struct Engine {
     orders: SyncSender<Order>,
     load: Arc<Load>,
+    microphone: Option<Routing>,
+    speaker: Option<Routing>,
+    /// Never sent on: its end says that the worker has ended. In a mutex to be shared, used once.
+    ended: Mutex<Receiver<()>>,
 }
+
+/// How long the worker may take to end.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// How much audio waits to be played, shared by the handle, which adds, and the worker, which
 /// takes away.
@@ -45,7 +50,8 @@ pub(crate) struct Load {
 impl Engine {
     /// Opens both devices, and returns once both really run.
     ///
-    /// Blocks, usually for some tens of milliseconds and never for more than 10 s. `on_event` is
+    /// Blocks, usually for some tens of milliseconds and for 20 s at the very most, if the sound
+    /// system hangs. `on_event` is
     /// called on one thread of the engine's own and must not block; see [`Event`].
     ///
     /// # Errors
@@ -57,9 +63,42 @@ impl Engine {
         on_event: impl FnMut(Event) + Send + 'static,
     ) -> Result<Engine, Error> {
         let (orders, received) = sync_channel(MAX_ORDERS);
+        let (end, ended) = sync_channel(0);
         let load = Arc::new(Load::default());
-        run(config, Arc::clone(&load), received, Box::new(on_event))?;
-        Ok(Engine { orders, load })
+        let worker_load = Arc::clone(&load);
+        let mut on_event = on_event;
+        thread::Builder::new()
+            .name("audio-worker".to_owned())
+            .spawn(move || {
+                let pipeline = Pipeline::new(config.echo_cancellation, worker_load);
+                worker::run(pipeline, &received, &mut on_event);
+                drop(end);
+            })
+            .map_err(|error| Error::NoThread {
+                detail: error.to_string(),
+            })?;
+        let mut engine = Engine {
+            orders,
+            load,
+            microphone: None,
+            speaker: None,
+            ended: Mutex::new(ended),
+        };
+        let (microphone, microphone_runs) = Routing::start(
+            Direction::Capture,
+            config.microphone.into(),
+            engine.orders.clone(),
+        )?;
+        engine.microphone = Some(microphone);
+        let (speaker, speaker_runs) = Routing::start(
+            Direction::Playback,
+            config.speaker.into(),
+            engine.orders.clone(),
+        )?;
+        engine.speaker = Some(speaker);
+        microphone_runs.wait()?;
+        speaker_runs.wait()?;
+        Ok(engine)
     }
 
     /// Queues audio of an item behind everything queued before: 24 kHz mono, any length, as fast
@@ -71,14 +110,11 @@ impl Engine {
         let samples = pcm.len() as u64;
         let queued = self.load.queued.fetch_add(samples, Ordering::AcqRel);
         let fits = queued + samples <= MAX_QUEUED_SAMPLES as u64;
-        let accepted = fits
-            && match self.orders.try_send(Order::Play {
-                item: item.to_owned(),
-                pcm,
-            }) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-            };
+        let order = Order::Play {
+            item: item.to_owned(),
+            pcm,
+        };
+        let accepted = fits && self.orders.try_send(order).is_ok();
         if !accepted {
             self.load.queued.fetch_sub(samples, Ordering::AcqRel);
             self.load.refused.fetch_add(samples, Ordering::AcqRel);
@@ -106,13 +142,17 @@ impl Engine {
     /// Captures from another device from now on, without a break in anything else. Answered by
     /// [`Event::MicrophoneInUse`] or [`Event::NotSwitched`].
     pub fn use_microphone(&self, microphone: Microphone) {
-        self.order(Order::UseMicrophone(microphone));
+        if let Some(routing) = &self.microphone {
+            routing.choose(microphone.into());
+        }
     }
 
     /// Plays on another device from now on, without a break in anything else. Answered by
     /// [`Event::SpeakerInUse`] or [`Event::NotSwitched`].
     pub fn use_speaker(&self, speaker: Speaker) {
-        self.order(Order::UseSpeaker(speaker));
+        if let Some(routing) = &self.speaker {
+            routing.choose(speaker.into());
+        }
     }
 
     fn order(&self, order: Order) {
@@ -123,17 +163,13 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        // The devices first: their ends belong to the worker.
+        self.microphone = None;
+        self.speaker = None;
         self.order(Order::Stop);
+        // A receiver that drops the engine from inside an event would wait for itself, hence the
+        // limit.
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = ended.recv_timeout(ENDING);
     }
-}
-
-/// Runs both threads.
-fn run(
-    config: Config,
-    load: Arc<Load>,
-    orders: Receiver<Order>,
-    on_event: Box<dyn FnMut(Event) + Send>,
-) -> Result<(), Error> {
-    drop((config, load, orders, on_event));
-    Err(Error::NoMicrophone)
 }

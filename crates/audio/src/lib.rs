@@ -13,11 +13,28 @@
 //! The two callbacks only copy samples and count. A routing thread opens the devices, notices that
 //! they went, falls back and returns; the worker and its queue never know.
 
+mod callback;
+mod capture;
+mod clock;
 mod devices;
+mod echo;
 mod engine;
 mod error;
 mod event;
+mod meter;
+mod pace;
+mod pipeline;
+mod playout;
+mod queue;
+mod reference;
+mod resample;
+mod route;
+mod routing;
+mod streams;
+mod timeline;
 mod watch;
+mod wav;
+mod worker;
 
 use std::path::PathBuf;
 
