@@ -53,7 +53,7 @@ impl Rig {
 
     pub(crate) async fn stop(self) {
         drop(self.stop);
-        timeout(PATIENCE, self.served).await.unwrap().unwrap();
+        in_time(self.served).await.unwrap();
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -133,7 +133,7 @@ impl Client {
 
 /// A request's status and JSON body.
 pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
-    let response = timeout(PATIENCE, request.send()).await.unwrap().unwrap();
+    let response = in_time(request.send()).await.unwrap();
     let status = response.status().as_u16();
     let body = response.bytes().await.unwrap();
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
@@ -167,6 +167,40 @@ impl Call {
 
     /// The next event.
     pub(crate) async fn event(&mut self) -> Value {
+        in_time(self.next_event()).await
+    }
+
+    /// Events up to the first of this type, with it.
+    pub(crate) async fn events_until(&mut self, kind: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        in_time(async {
+            loop {
+                let event = self.next_event().await;
+                let last = event["type"] == kind;
+                events.push(event);
+                if last {
+                    break;
+                }
+            }
+        })
+        .await;
+        events
+    }
+
+    /// The close frame, whatever comes before it.
+    pub(crate) async fn close(&mut self) -> Close {
+        in_time(async {
+            loop {
+                if let Message::Close(frame) = self.next().await {
+                    let frame = frame.unwrap();
+                    return Close::new(frame.code.into(), &frame.reason);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn next_event(&mut self) -> Value {
         loop {
             match self.next().await {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -176,33 +210,14 @@ impl Call {
         }
     }
 
-    /// Events up to the first of this type, with it.
-    pub(crate) async fn events_until(&mut self, kind: &str) -> Vec<Value> {
-        let mut events = Vec::new();
-        loop {
-            let event = self.event().await;
-            let last = event["type"] == kind;
-            events.push(event);
-            if last {
-                return events;
-            }
-        }
-    }
-
-    /// The close frame, whatever comes before it.
-    pub(crate) async fn close(&mut self) -> Close {
-        loop {
-            if let Message::Close(frame) = self.next().await {
-                let frame = frame.unwrap();
-                return Close::new(frame.code.into(), &frame.reason);
-            }
-        }
-    }
-
     async fn next(&mut self) -> Message {
-        let message = timeout(PATIENCE, self.socket.next()).await;
-        message.expect("the bridge is silent").unwrap().unwrap()
+        self.socket.next().await.unwrap().unwrap()
     }
+}
+
+/// What `future` comes to, or a failure if it hangs.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("the bridge hangs")
 }
 
 /// The types of events, with runs of deltas as one.

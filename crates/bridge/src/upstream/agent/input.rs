@@ -224,6 +224,29 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_is_measured_from_the_first_loud_sample_to_the_last() {
+        // One second each: quiet, a square wave, quiet.
+        let wave = (0..24_000).map(|n| if n / 60 % 2 == 0 { 9000 } else { -9000 });
+        let call = [vec![0; 24_000], wave.collect(), vec![0; 24_000]].concat();
+        let mut input = Input::new(Some(&TurnDetection::default()));
+        let heard = input.append(&call);
+        let padded = 1000 - 300;
+        let paused = 2000 + 500;
+        let audio = call[padded * 24..paused * 24].to_vec();
+        let (started, stopped) = (padded as u64, paused as u64);
+        assert!(
+            heard
+                == [
+                    Heard::Started { at_ms: started },
+                    Heard::Stopped {
+                        at_ms: stopped,
+                        audio
+                    }
+                ]
+        );
+    }
+
+    #[test]
     fn without_detection_all_of_it_waits_for_a_commit() {
         let mut input = Input::new(None);
         assert_eq!(input.commit(), Err(TooShort { ms: 0 }));
