@@ -122,7 +122,7 @@ impl Socket {
     }
 
     async fn discard(&mut self) -> Received {
-        let mut buffer = [0; 4096];
+        let mut buffer = vec![0; READ_BUFFER];
         loop {
             match self.stream.get_mut().read(&mut buffer).await {
                 Ok(0) | Err(_) => return Received::Closed(None),

@@ -134,8 +134,8 @@ async fn garbage_is_an_error_and_the_call_goes_on() {
 async fn a_message_that_is_too_big_closes_with_1009() {
     let rig = Rig::start(|_| ()).await;
     let mut call = rig.client().plain_call().await;
-    // More than the connection holds, so that the close frame depends on the rest being read.
-    call.try_send("x".repeat(32 << 20)).await;
+    // More than the connection holds: it can be sent only if the bridge reads on to throw it away.
+    call.send_text("x".repeat(16 << 20)).await;
     assert_eq!(call.close().await.code, 1009);
     rig.stop().await;
 }

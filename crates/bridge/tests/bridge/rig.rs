@@ -160,11 +160,6 @@ impl Call {
             .await;
     }
 
-    /// Sends what may not fit the connection; whether it did is for the answer to show.
-    pub(crate) async fn try_send(&mut self, text: String) {
-        drop(self.socket.send(Message::Text(text.into())).await);
-    }
-
     /// The next event.
     pub(crate) async fn event(&mut self) -> Value {
         in_time(self.next_event()).await
