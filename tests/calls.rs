@@ -123,7 +123,8 @@ fn ctrl_c_hangs_up_properly() -> Result<()> {
         text(&answer)?,
     ];
     let mut caller = Caller::start(&arguments, &Environment::new())?;
-    caller.event("the greeting", CALL, |event| is_activity(event, "speaking"))?;
+    let greeted = |event: &Value| event["event"] == "transcript";
+    caller.event("the greeting", CALL, greeted)?;
     caller.program.interrupt()?;
     ensure!(caller.program.exit(Duration::from_secs(10))?.success());
     let summary = caller.event("the summary", CALL, |event| event["event"] == "summary")?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use offhook_proto::client::Failure;
-use rustls::ClientConfig;
+use rustls::{CertificateError, ClientConfig};
 use rustls_platform_verifier::Verifier;
 
 /// TLS settings that trust what the operating system trusts (a company's private CA included) and,
@@ -30,7 +30,7 @@ pub(crate) fn failure(error: &std::io::Error) -> Failure {
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(reason)) => Failure::Untrusted {
-            detail: reason.to_string(),
+            detail: in_words(reason),
         },
         Some(other) => Failure::NotTheProtocol {
             detail: format!("TLS failed: {other}"),
@@ -38,5 +38,25 @@ pub(crate) fn failure(error: &std::io::Error) -> Failure {
         None => Failure::Unreachable {
             detail: error.to_string(),
         },
+    }
+}
+
+/// What is wrong with a certificate, for those who can do something about it.
+fn in_words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer => {
+            "its certificate is from an authority that this computer does not trust".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; is this computer's clock right?".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name".to_owned()
+        }
+        CertificateError::Revoked => "its certificate was revoked".to_owned(),
+        other => other.to_string(),
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use offhook_audio as audio;
+use offhook_client::Endpoint;
 use offhook_client::proto::Close;
 use offhook_client::proto::client::{End, Failure};
+use offhook_client::proto::wire::ErrorDetail;
 
 use crate::problem::Problem;
 use crate::snapshot::EndReason;
@@ -16,12 +18,13 @@ impl From<audio::Error> for Problem {
             audio::Error::NoSpeaker => Self::NoSpeaker,
             audio::Error::MicrophoneDenied => Self::MicrophoneDenied,
             audio::Error::UnknownDevice { name } => Self::DeviceUnknown { device: name },
-            audio::Error::DeviceUnusable { device, detail } => {
-                Self::DeviceUnusable { device, detail }
-            }
+            audio::Error::DeviceUnusable { device, detail } => Self::DeviceUnusable {
+                device,
+                detail: clause(&detail),
+            },
             audio::Error::SoundFile { path, detail } => Self::SoundFile {
                 path: path.display().to_string(),
-                detail,
+                detail: clause(&detail),
             },
             other => Self::Internal {
                 detail: other.to_string(),
@@ -30,63 +33,86 @@ impl From<audio::Error> for Problem {
     }
 }
 
-/// Why a call ended, for its user. `host` is the server's name, as people know it.
-pub(crate) fn end_reason(end: End, host: &str) -> EndReason {
-    let host = host.to_owned();
+/// Why a call to `agent` at `endpoint` ended, for its user.
+pub(crate) fn end_reason(end: End, endpoint: &Endpoint, agent: &str) -> EndReason {
+    let host = endpoint.host().to_owned();
     let problem = match end {
         End::HungUp => return EndReason::HungUp,
         End::FarEnd => return EndReason::FarEnd,
-        End::Failed(failure) => from_failure(failure, host),
+        End::Failed(failure) => from_failure(failure, endpoint, agent),
         End::TimedOut { after, .. } => Problem::TimedOut {
             host,
             seconds: seconds(after),
         },
-        End::Closed { close, error } => {
-            let said = error
-                .map(|error| error.message)
-                .filter(|said| !said.is_empty());
-            from_close(&close, said, host)
-        }
-        End::Dropped { detail } => Problem::ConnectionLost { detail },
-        End::Silent { after } => {
-            let detail = format!("nothing came for {} s", seconds(after));
-            Problem::ConnectionLost { detail }
-        }
-        End::BadMessage { detail } => Problem::BadMessage { detail },
+        End::Closed { close, error } => from_close(&close, error.as_ref(), host),
+        End::Dropped { detail } => Problem::ConnectionLost {
+            detail: clause(&detail),
+        },
+        End::Silent { after } => Problem::ConnectionLost {
+            detail: format!("nothing came for {} s", seconds(after)),
+        },
+        End::BadMessage { detail } => Problem::BadMessage {
+            detail: clause(&detail),
+        },
         End::TooBig { limit } => Problem::MessageTooBig { limit },
     };
     EndReason::Failed { problem }
 }
 
-fn from_failure(failure: Failure, host: String) -> Problem {
+fn from_failure(failure: Failure, endpoint: &Endpoint, agent: &str) -> Problem {
+    let host = endpoint.host().to_owned();
     match failure {
         Failure::HostUnknown => Problem::HostUnknown { host },
-        Failure::Unreachable { detail } => Problem::Unreachable { host, detail },
-        Failure::Untrusted { detail } => Problem::Untrusted { host, detail },
-        Failure::NotTheProtocol { detail } => Problem::BadMessage { detail },
+        Failure::Unreachable { detail } => Problem::Unreachable {
+            host: endpoint.authority(),
+            detail: clause(&detail),
+        },
+        Failure::Untrusted { detail } => Problem::Untrusted {
+            host,
+            detail: clause(&detail),
+        },
+        Failure::NotTheProtocol { detail } => Problem::BadMessage {
+            detail: clause(&detail),
+        },
         Failure::Refused {
             status,
             retry_after,
             detail,
-        } => match status {
-            401 | 403 | 409 => Problem::NotAuthorised { host, detail },
-            429 | 503 => Problem::Busy {
-                retry_after_s: retry_after.map(seconds),
-            },
-            _ => Problem::Refused { status, detail },
-        },
+        } => {
+            let detail = clause(&detail);
+            match status {
+                401 | 403 | 409 => Problem::NotAuthorised { host, detail },
+                404 => Problem::AgentUnknown {
+                    agent: agent.to_owned(),
+                },
+                429 | 503 => Problem::Busy {
+                    retry_after_s: retry_after.map(seconds),
+                },
+                _ => Problem::Refused { status, detail },
+            }
+        }
     }
 }
 
-fn from_close(close: &Close, said: Option<String>, host: String) -> Problem {
-    let reason = Some(close.reason.clone()).filter(|reason| !reason.is_empty());
-    let detail = said
-        .or(reason)
-        .unwrap_or_else(|| format!("close code {}", close.code));
+/// An error event before the close explains it better than its reason, and that better than its
+/// code.
+fn from_close(close: &Close, error: Option<&ErrorDetail>, host: String) -> Problem {
+    let said = error.map(|error| error.message.as_str());
+    let explanations = [said, Some(close.reason.as_str())];
+    let detail = explanations
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty());
+    let detail = detail.map_or_else(|| format!("close code {}", close.code), clause);
     match close.code {
         Close::UNAUTHORISED => Problem::NotAuthorised { host, detail },
         close_code => Problem::ClosedByServer { close_code, detail },
     }
+}
+
+/// What others said, made to stand in the middle of our sentence.
+fn clause(said: &str) -> String {
+    said.trim().trim_end_matches('.').to_owned()
 }
 
 fn seconds(duration: Duration) -> u32 {
@@ -96,10 +122,12 @@ fn seconds(duration: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_client::proto::wire::ErrorDetail;
+    use offhook_client::Credential;
 
     fn problem(end: End) -> Problem {
-        match end_reason(end, "bridge.example") {
+        let credential = Credential::Mint { access_token: None };
+        let endpoint = Endpoint::new("https://bridge.example", credential).unwrap();
+        match end_reason(end, &endpoint, "sales") {
             EndReason::Failed { problem } => problem,
             other => panic!("{other:?}"),
         }
@@ -116,7 +144,7 @@ mod tests {
             }),
             Problem::NotAuthorised {
                 host: "bridge.example".to_owned(),
-                detail: "Incorrect API key.".to_owned()
+                detail: "Incorrect API key".to_owned()
             }
         );
         let close = Close::new(Close::INTERNAL, "");
@@ -146,6 +174,12 @@ mod tests {
             }
         );
         assert!(matches!(refused(401), Problem::NotAuthorised { .. }));
-        assert!(matches!(refused(404), Problem::Refused { status: 404, .. }));
+        assert_eq!(
+            refused(404),
+            Problem::AgentUnknown {
+                agent: "sales".to_owned()
+            }
+        );
+        assert!(matches!(refused(418), Problem::Refused { status: 418, .. }));
     }
 }

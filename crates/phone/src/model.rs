@@ -249,7 +249,8 @@ impl Model {
             Phase::Live(live) => live.entry,
             Phase::Ready | Phase::Ended(_) => return,
         };
-        let reason = end_reason(end, self.config.agents[entry].endpoint.host());
+        let AgentEntry { agent, endpoint } = &self.config.agents[entry];
+        let reason = end_reason(end, endpoint, &agent.id);
         self.end(now, reason);
     }
 

@@ -75,8 +75,13 @@ impl Json {
         }
         call.as_object_mut().map(|call| call.remove("held_ms"));
         call["muted"] = json!(snapshot.muted);
-        if self.call.as_ref() != Some(&call) {
-            self.call = Some(call.clone());
+        // A new measurement alone is no news either, and is shown with the next event.
+        let mut news = call.clone();
+        if let Some(line) = news.get_mut("line").and_then(Value::as_object_mut) {
+            line.remove("round_trip_ms");
+        }
+        if self.call.as_ref() != Some(&news) {
+            self.call = Some(news);
             call["event"] = json!("call");
             lines.push(call);
         }

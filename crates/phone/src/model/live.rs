@@ -53,6 +53,8 @@ pub(super) struct Live {
     utterance_end: Option<Time>,
     samples_received: u64,
     texts: VecDeque<String>,
+    /// Items that ended while the speaker was being silenced: what was heard of them comes first.
+    ending: Option<Vec<Item>>,
 }
 
 impl Live {
@@ -79,6 +81,7 @@ impl Live {
             utterance_end: None,
             samples_received: 0,
             texts: VecDeque::new(),
+            ending: None,
         }
     }
 
@@ -137,7 +140,10 @@ impl Live {
             ServerEvent::ConversationItemAdded(added) => {
                 conversation.added(added.previous_item_id, &added.item, effects);
             }
-            ServerEvent::ConversationItemDone(done) => conversation.done(&done.item, effects),
+            ServerEvent::ConversationItemDone(done) => match &mut self.ending {
+                Some(ending) => ending.push(done.item),
+                None => conversation.done(&done.item, effects),
+            },
             ServerEvent::InputTranscriptionDelta(text) => {
                 conversation.append(&text.item_id, &text.delta, effects);
             }
@@ -212,6 +218,9 @@ impl Live {
             };
             effects.push(Effect::Send(truncate.into()));
         }
+        for item in self.ending.take().into_iter().flatten() {
+            conversation.done(&item, effects);
+        }
     }
 
     /// The user wants the agent to be quiet.
@@ -254,6 +263,7 @@ impl Live {
         }
         if !self.playout.is_empty() {
             effects.push(Effect::Flush);
+            self.ending.get_or_insert_default();
         }
     }
 
