@@ -173,3 +173,7 @@ impl Drop for Engine {
         let _ = ended.recv_timeout(ENDING);
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -88,3 +88,8 @@ pub struct Config {
     /// the microphone is a file.
     pub echo_cancellation: bool,
 }
+
+/// Aborts a test in which a callback allocates.
+#[cfg(test)]
+#[global_allocator]
+static GUARD: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

@@ -119,7 +119,8 @@ impl Pipeline {
         if now < self.captured + PATIENCE {
             return;
         }
-        // Up to the patience: as much as a microphone that comes back may be late.
+        // A program that was stopped for a while has nothing to make up for.
+        self.captured = self.captured.max(now.saturating_sub(2 * PATIENCE));
         while self.captured + PATIENCE <= now {
             self.captured += FRAME;
             tell(Event::Captured {

@@ -32,12 +32,21 @@ struct Sink {
     feed: PlaybackFeed,
     resampler: Resampler,
     timeline: Timeline,
-    /// The queue's position at the ring's index 0.
-    base: u64,
+    /// Where the resampler last began anew, and where it did before: what was played before a
+    /// flush is still being heard after it.
+    anchor: Anchor,
+    former_anchor: Anchor,
     /// Ring samples written.
     written: u64,
     /// Frames the device asks for at a time: the most lately seen.
     period: f64,
+}
+
+/// A ring index that corresponds to a position of the queue.
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    index: u64,
+    position: u64,
 }
 
 /// A flush that the callback has not carried out yet.
@@ -80,10 +89,15 @@ impl Playout {
         self.heard = self.queue.position();
         self.underruns_before = self.underruns;
         self.flowing = false;
+        let anchor = Anchor {
+            index: 0,
+            position: self.queue.position(),
+        };
         self.sink = feed.map(|feed| Sink {
             resampler: Resampler::new(SAMPLE_RATE, feed.rate),
             timeline: Timeline::default(),
-            base: self.queue.position(),
+            anchor,
+            former_anchor: anchor,
             written: 0,
             period: f64::from(feed.rate) / 100.0,
             feed,
@@ -116,7 +130,7 @@ impl Playout {
         self.flowing = false;
         let mut to = 0;
         if let Some(sink) = &mut self.sink {
-            sink.resampler.reset();
+            sink.begin_anew(self.queue.position());
             to = sink.written;
             sink.feed.control.ends_at.store(to, Ordering::Release);
             sink.feed.control.flush_to.store(to, Ordering::Release);
@@ -245,9 +259,12 @@ impl Playout {
             let last = all && ready <= BLOCK;
             sink.write(&self.block, last);
             if last {
-                // Pushes the end out of the resampler.
-                self.queue.take(&mut self.block);
-                sink.write(&self.block, last);
+                let end = self.queue.position();
+                while sink.position_of(sink.written) < end {
+                    // Silence pushes the end out of the resampler.
+                    self.queue.take(&mut self.block);
+                    sink.write(&self.block, last);
+                }
                 self.flowing = false;
             }
         }
@@ -262,8 +279,26 @@ impl Sink {
 
     /// The queue's position of the sample at this ring index.
     fn position_of(&self, index: u64) -> u64 {
-        let index = index.saturating_sub(self.resampler.delay() as u64);
-        self.base + index * u64::from(SAMPLE_RATE) / u64::from(self.feed.rate)
+        let (anchor, limit) = if index > self.anchor.index {
+            (self.anchor, u64::MAX)
+        } else {
+            (self.former_anchor, self.anchor.position)
+        };
+        let since = index.saturating_sub(anchor.index + self.resampler.delay() as u64);
+        let samples = since * u64::from(SAMPLE_RATE) / u64::from(self.feed.rate);
+        (anchor.position + samples).min(limit)
+    }
+
+    /// Forgets what is in the resampler; what is written next comes from this position.
+    fn begin_anew(&mut self, position: u64) {
+        self.resampler.reset();
+        if self.written > self.anchor.index {
+            self.former_anchor = self.anchor;
+        }
+        self.anchor = Anchor {
+            index: self.written,
+            position,
+        };
     }
 
     /// Writes a block. After the `last` one it is no accident if the ring runs dry.

@@ -73,7 +73,7 @@ pub(crate) fn open_device(
         on_failure(Error::DeviceUnusable {
             device: name.clone(),
             detail,
-        })
+        });
     };
     let (stream, end, calls) = match direction {
         Direction::Capture => {

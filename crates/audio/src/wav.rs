@@ -155,4 +155,4 @@ fn failed(path: &Path, error: &hound::Error) -> Error {
 
 #[cfg(test)]
 #[path = "wav_tests.rs"]
-mod tests;
+pub(crate) mod tests;
