@@ -274,10 +274,11 @@ impl Server {
 
     fn tick(&mut self, now: Time) {
         if now >= self.heard_at + self.patience() {
-            self.out.push_back(Output::Close(Close::new(
-                Close::HEARTBEAT_LOST,
-                "client.heartbeat_lost",
-            )));
+            // Plain mode knows no close code for this; the official SDKs call 1006 retryable.
+            if self.config.protocol == Protocol::OffhookV1 {
+                let close = Close::new(Close::HEARTBEAT_LOST, "client.heartbeat_lost");
+                self.out.push_back(Output::Close(close));
+            }
             self.out.push_back(Output::Abort);
             return self.end();
         }

@@ -135,6 +135,21 @@ fn a_dead_line_is_shown_as_unstable_and_then_given_up_by_both_ends() {
 }
 
 #[test]
+fn a_client_of_the_plain_api_that_is_gone_gets_no_code_of_ours() {
+    let mut pair = Pair::live(Protocol::Plain);
+    pair.severed = true;
+    pair.run_for(Duration::from_secs(5));
+    pair.severed = false;
+    let server = pair.server.as_mut().expect("live");
+    let later = pair.now + Duration::from_secs(60);
+    server.handle(later, server::Input::Tick);
+    pair.drain();
+    assert!(pair.server_ended);
+    let closes = |packet: &&(Time, harness::Packet)| matches!(packet.1, harness::Packet::Close(_));
+    assert_eq!(pair.to_client.iter().filter(closes).count(), 0);
+}
+
+#[test]
 fn a_short_silence_recovers_and_loses_nothing() {
     let mut pair = Pair::live(Protocol::OffhookV1);
     pair.stalled_until = pair.now + Duration::from_secs(4);
