@@ -60,3 +60,7 @@ impl EchoCanceller {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "echo_tests.rs"]
+mod tests;

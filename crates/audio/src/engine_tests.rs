@@ -176,3 +176,9 @@ fn what_cannot_start_says_why_and_leaves_nothing_behind() {
     let error = Engine::start(config, |_| {}).expect_err("there is no such file");
     assert!(matches!(error, Error::SoundFile { path, .. } if path == missing.0));
 }
+
+#[test]
+fn the_engine_can_be_moved_and_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Engine>();
+}

@@ -13,6 +13,8 @@
 //! The two callbacks only copy samples and count. A routing thread opens the devices, notices that
 //! they went, falls back and returns; the worker and its queue never know.
 
+#[cfg(test)]
+mod bench;
 mod callback;
 mod capture;
 mod clock;
