@@ -57,9 +57,9 @@ impl Phone {
     /// of response `r`, whose end has not come.
     pub(crate) fn hearing_the_agent() -> Self {
         let mut phone = Self::live();
-        phone.server(json!({"type": "response.created", "response": {"id": "r"}}));
+        phone.server(&json!({"type": "response.created", "response": {"id": "r"}}));
         phone.server(
-            json!({"type": "conversation.item.added", "previous_item_id": null,
+            &json!({"type": "conversation.item.added", "previous_item_id": null,
             "item": {"id": "a", "type": "message", "role": "assistant", "status": "in_progress"}}),
         );
         let part = json!({"response_id": "r", "item_id": "a", "output_index": 0,
@@ -67,11 +67,11 @@ impl Phone {
         let mut words = part.clone();
         words["type"] = json!("response.output_audio_transcript.delta");
         words["delta"] = json!("one two three four");
-        phone.server(words);
+        phone.server(&words);
         let mut sound = part;
         sound["type"] = json!("response.output_audio.delta");
         sound["delta"] = json!(encode_pcm16(&[7; 9600]));
-        phone.server(sound);
+        phone.server(&sound);
         phone.sound(Sound::Started {
             item: "a/0".to_owned(),
         });
@@ -108,7 +108,7 @@ impl Phone {
         self.tell(Input::Client(Line::State(State::Ended(end))));
     }
 
-    pub(crate) fn server(&mut self, event: Value) {
+    pub(crate) fn server(&mut self, event: &Value) {
         let event = Envelope::<ServerEvent>::decode(&event.to_string())
             .unwrap()
             .event;

@@ -18,14 +18,14 @@ fn the_agents_voice_goes_to_the_speaker_and_its_words_to_the_transcript() {
     assert!(played);
     assert_eq!(phone.entry("a").text, "one two three four");
     phone.server(
-        json!({"type": "response.output_audio.done", "response_id": "r", "item_id": "a",
+        &json!({"type": "response.output_audio.done", "response_id": "r", "item_id": "a",
         "output_index": 0, "content_index": 0}),
     );
     phone.server(
-        json!({"type": "conversation.item.done", "item": {"id": "a", "type": "message",
+        &json!({"type": "conversation.item.done", "item": {"id": "a", "type": "message",
         "role": "assistant", "status": "completed"}}),
     );
-    phone.server(json!({"type": "response.done", "response": {"id": "r", "status": "completed"}}));
+    phone.server(&json!({"type": "response.done", "response": {"id": "r", "status": "completed"}}));
     assert_eq!(
         phone.activity(),
         Activity::Speaking,
@@ -43,7 +43,7 @@ fn the_agents_voice_goes_to_the_speaker_and_its_words_to_the_transcript() {
 fn a_caller_who_speaks_silences_the_agent_and_says_what_was_heard() {
     let mut phone = Phone::hearing_the_agent();
     phone.server(
-        json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100,
+        &json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100,
         "item_id": "c"}),
     );
     assert!(phone.did.contains(&Effect::Flush));
@@ -87,7 +87,7 @@ fn audio_of_an_interrupted_answer_that_comes_late_is_not_played() {
     });
     phone.did.clear();
     phone.server(
-        json!({"type": "response.output_audio.delta", "response_id": "r", "item_id": "a",
+        &json!({"type": "response.output_audio.delta", "response_id": "r", "item_id": "a",
         "output_index": 0, "content_index": 0, "delta": encode_pcm16(&[7; 480])}),
     );
     assert!(
@@ -98,7 +98,7 @@ fn audio_of_an_interrupted_answer_that_comes_late_is_not_played() {
     );
     phone.want(Intent::Interrupt);
     assert_eq!(phone.sent(), [""; 0], "interrupting twice cancels once");
-    phone.server(json!({"type": "response.done", "response": {"id": "r", "status": "cancelled"}}));
+    phone.server(&json!({"type": "response.done", "response": {"id": "r", "status": "cancelled"}}));
     assert_eq!(phone.activity(), Activity::Listening);
 }
 
@@ -108,7 +108,7 @@ fn the_answers_delay_counts_from_the_callers_last_sound_to_the_speaker() {
     phone.caller_says(4000, 10);
     phone.caller_says(2, 25);
     phone.server(
-        json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 700,
+        &json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 700,
         "item_id": "c"}),
     );
     assert_eq!(phone.activity(), Activity::Thinking);
@@ -127,21 +127,21 @@ fn the_answers_delay_counts_from_the_callers_last_sound_to_the_speaker() {
 fn the_callers_turn_stands_in_the_transcript_with_its_length() {
     let mut phone = Phone::live();
     phone.server(
-        json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100,
+        &json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100,
         "item_id": "c"}),
     );
     phone.server(
-        json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1600,
+        &json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1600,
         "item_id": "c"}),
     );
     let item = json!({"id": "c", "type": "message", "role": "user", "status": "completed",
         "content": [{"type": "input_audio", "transcript": null}]});
     phone.server(
-        json!({"type": "conversation.item.added", "previous_item_id": null,
+        &json!({"type": "conversation.item.added", "previous_item_id": null,
         "item": item}),
     );
     phone.server(
-        json!({"type": "conversation.item.done", "previous_item_id": null,
+        &json!({"type": "conversation.item.done", "previous_item_id": null,
         "item": item}),
     );
     let entry = phone.entry("c");
