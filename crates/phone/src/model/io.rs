@@ -28,7 +28,7 @@ pub enum Input {
 /// Something to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Start a call to the agent at this place in [`Config::agents`].
+    /// Start a call to the agent at this place in [`Config::agents`](super::Config::agents).
     Dial(usize),
     /// Give the call an event.
     Send(ClientEvent),
