@@ -62,8 +62,8 @@ impl Display {
         Environment::new()
             .with("DISPLAY", &self.name)
             .with("GDK_BACKEND", "x11")
-            // There is no graphics card behind it: sharing its memory costs more than it saves.
-            .with("WEBKIT_DISABLE_DMABUF_RENDERER", "1")
+            // Without WebKit's usual renderer the driver waits for ever for a picture.
+            .without("WEBKIT_DISABLE_DMABUF_RENDERER")
             .without("WAYLAND_DISPLAY")
             .without("XAUTHORITY")
     }
