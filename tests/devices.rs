@@ -23,11 +23,17 @@ const STEP: Duration = Duration::from_secs(30);
 /// Louder than this, a recording of a silent room holds speech.
 const SPEECH_DBFS: f32 = -45.0;
 
-#[test]
-fn words_spoken_into_the_microphone_come_back_from_the_speaker() -> Result<()> {
+/// Says the utterance to the agent, and checks that the same words come out of the speaker,
+/// resembling them by at least `least` (1 is the same waveform), with no gaps and no clicks.
+fn words_come_back(more: &[&str], least: f32) -> Result<()> {
     let pulse = Pulse::start()?;
     let bridge = Bridge::start(None)?;
-    let mut caller = Caller::start(&["--url", bridge.url()], &pulse.environment())?;
+    let arguments: Vec<&str> = ["--url", bridge.url()]
+        .iter()
+        .chain(more)
+        .copied()
+        .collect();
+    let mut caller = Caller::start(&arguments, &pulse.environment())?;
     caller.event("the greeting", STEP, |event| is_activity(event, "speaking"))?;
     caller.event("its end", STEP, |event| is_activity(event, "listening"))?;
 
@@ -49,21 +55,19 @@ fn words_spoken_into_the_microphone_come_back_from_the_speaker() -> Result<()> {
     let spoken = signal::find(&utterance, &mouth).context("the microphone's recording")?;
     let heard = signal::find(&utterance, &ear).context("the speaker's recording")?;
     ensure!(spoken.score > 0.95, "the microphone heard {spoken:?}");
-    // Echo cancellation is on, and leaves the caller's voice as it is.
-    ensure!(heard.score > 0.9, "the speaker played {heard:?}");
+    ensure!(heard.score > least, "the speaker played {heard:?}");
     let words = ear.between(heard.at, heard.at + utterance.seconds());
-    ensure!(
-        signal::gaps(&words, Duration::from_millis(2)).is_empty(),
-        "the words have gaps"
-    );
-    ensure!(signal::clicks(&words).is_empty(), "the words click");
+    let gaps = signal::gaps(&words, Duration::from_millis(2));
+    ensure!(gaps.is_empty(), "the words have gaps: {gaps:?}");
+    let clicks = signal::clicks(&words);
+    ensure!(clicks.is_empty(), "the words click at {clicks:?}");
 
     let stats = &summary["stats"];
     ensure!(stats["frames_lost"] == 0, "{summary}");
     let answer = signal::onset(&ear, SPEECH_DBFS).context("the answer is heard")?;
     let end_of_utterance = spoken.at + utterance.seconds();
     eprintln!(
-        "correlation {:.3}; end of utterance to first sample at the speaker {:.0} ms \
+        "{more:?}: correlation {:.3}; end of utterance to first sample at the speaker {:.0} ms \
          (500 ms of it the agent's wait for the end of the turn); Offhook's own count {} ms; \
          underruns {}",
         heard.score,
@@ -72,6 +76,18 @@ fn words_spoken_into_the_microphone_come_back_from_the_speaker() -> Result<()> {
         stats["underruns"],
     );
     Ok(())
+}
+
+#[test]
+fn words_spoken_into_the_microphone_come_back_from_the_speaker() -> Result<()> {
+    words_come_back(&["--no-echo-cancellation"], 0.95)
+}
+
+#[test]
+fn words_come_back_through_echo_cancellation() -> Result<()> {
+    // Its high-pass filter turns the phases of a voice, which counts here and is not heard: other
+    // words score below 0.3.
+    words_come_back(&[], 0.65)
 }
 
 /// Lets the microphone hear the speaker, as on a laptop, and returns how the greeting ended.
@@ -87,8 +103,8 @@ fn greeting_on_open_speakers(more: &[&str]) -> Result<Value> {
         room.into_iter()
             .chain(["latency_msec=40", "source_dont_move=true"]),
     )?;
-    // The far wall takes 6 dB.
-    pulse.control(["set-sink-volume", "mouth", "50%"])?;
+    // The room takes 6 dB: volumes are cubic.
+    pulse.control(["set-sink-volume", "mouth", "80%"])?;
     let mut caller = Caller::start(more, &pulse.environment())?;
     let said = |event: &Value| event["event"] == "transcript" && event["speaker"] == "agent";
     let greeting = caller.event("the greeting in the transcript", STEP, said)?;

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     // A person wants the call, not the log, and what went wrong in one sentence: the verifier's own
     // line about a certificate says again what ours does. RUST_LOG says otherwise.
-    let quiet = || EnvFilter::new("error,rustls_platform_verifier=off");
+    let quiet = || EnvFilter::new("error,rustls_platform_verifier=off,pulseaudio=off");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet()))
         .with_ansi(stderr().is_terminal())
