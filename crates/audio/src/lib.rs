@@ -27,6 +27,7 @@ mod meter;
 mod pace;
 mod pipeline;
 mod playout;
+mod priority;
 mod queue;
 mod reference;
 mod resample;

@@ -14,7 +14,7 @@ use std::{
 use crate::{
     Error, Event, Microphone, Speaker,
     clock::Clock,
-    devices::{Direction, System},
+    devices::{Direction, System, Unreachable},
     route::{Opened, open_device, open_file},
     worker::Order,
 };
@@ -82,6 +82,7 @@ impl Routing {
             system: None,
             current: None,
             seen: false,
+            ran: false,
             generation: 0,
             missing: 0,
             requests: requests.clone(),
@@ -162,6 +163,8 @@ struct Side {
     current: Option<Opened>,
     /// Whether the device in use was in the system's list once, so that its absence says something.
     seen: bool,
+    /// Whether a device was ever in use.
+    ran: bool,
     /// Counts the streams that were opened.
     generation: u32,
     /// Polls without any device.
@@ -252,7 +255,7 @@ impl Side {
         let in_use = current.id.clone();
         let direction = self.direction;
         let choice = self.choice.clone();
-        let Some(system) = self.system() else {
+        let Ok(system) = self.system() else {
             return;
         };
         let Ok(listed) = system.listed(direction) else {
@@ -331,19 +334,13 @@ impl Side {
             let _ = requests.try_send(Request::Failed { generation, error });
         };
         let direction = self.direction;
-        let none = match direction {
-            Direction::Capture => Error::NoMicrophone,
-            Direction::Playback => Error::NoSpeaker,
-        };
+        let none = self.none();
         let found = match choice {
             Choice::File(path) => {
                 return open_file(direction, path, self.worker.clone(), on_failure);
             }
-            Choice::Device(id) => self.system().ok_or(none)?.device(direction, id)?,
-            Choice::Default => self
-                .system()
-                .and_then(|system| system.default_device(direction))
-                .ok_or(none)?,
+            Choice::Device(id) => self.system()?.device(direction, id)?,
+            Choice::Default => self.system()?.default_device(direction).ok_or(none)?,
         };
         open_device(direction, found, on_failure)
     }
@@ -359,14 +356,29 @@ impl Side {
             Direction::Playback => Event::SpeakerInUse { name },
         });
         self.current = Some(opened);
-        self.seen = false;
+        self.ran = true;
+        // One that was chosen was found in the list; a default need not be in it.
+        self.seen = matches!(self.choice, Choice::Device(_));
     }
 
-    fn system(&mut self) -> Option<&System> {
-        if self.system.is_none() {
-            self.system = System::connect();
+    fn system(&mut self) -> Result<&System, Error> {
+        let system = match self.system.take() {
+            Some(system) => system,
+            None => System::connect().map_err(|why| match why {
+                Unreachable::Denied => Error::MicrophoneDenied,
+                Unreachable::Absent if self.ran => Error::SystemGone,
+                Unreachable::Absent => self.none(),
+            })?,
+        };
+        Ok(self.system.insert(system))
+    }
+
+    /// What it means that there is no device at all.
+    fn none(&self) -> Error {
+        match self.direction {
+            Direction::Capture => Error::NoMicrophone,
+            Direction::Playback => Error::NoSpeaker,
         }
-        self.system.as_ref()
     }
 
     fn tell(&self, event: Event) {

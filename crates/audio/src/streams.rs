@@ -11,6 +11,7 @@ use crate::{
     Error,
     callback::{self, CaptureTap, PlaybackFeed, Sample},
     devices::{Direction, Found},
+    priority,
 };
 
 /// A running stream; dropping it ends it.
@@ -142,9 +143,13 @@ fn capture<T: Sample + cpal::SizedSample>(
 ) -> Result<(cpal::Stream, CaptureTap), cpal::Error> {
     let (mut callback, tap) = callback::capture(config.sample_rate);
     let channels = usize::from(config.channels);
+    let mut first = FirstCall::of(device);
     let stream = device.build_input_stream::<T, _, _>(
         config,
-        move |samples, _info| callback.run(samples, channels),
+        move |samples, _info| {
+            first.raise();
+            callback.run(samples, channels);
+        },
         move |error| report(&error, &on_failure),
         Some(OPENING),
     )?;
@@ -160,9 +165,11 @@ fn playback<T: Sample + cpal::SizedSample>(
     let (mut callback, feed) = callback::playback(config.sample_rate);
     let channels = usize::from(config.channels);
     let rate = f64::from(config.sample_rate);
+    let mut first = FirstCall::of(device);
     let stream = device.build_output_stream::<T, _, _>(
         config,
         move |samples, info| {
+            first.raise();
             let timestamp = info.timestamp();
             let ahead = timestamp.playback.duration_since(timestamp.callback);
             callback.run(samples, channels, (ahead.as_secs_f64() * rate) as u32);
@@ -172,6 +179,24 @@ fn playback<T: Sample + cpal::SizedSample>(
     )?;
     stream.play()?;
     Ok((stream, feed))
+}
+
+/// Whether a stream's thread is still to be raised.
+struct FirstCall(bool);
+
+impl FirstCall {
+    /// Only PulseAudio's threads are left as they are by `cpal` and by the system; the thread is
+    /// the client library's own and known to its callbacks alone.
+    fn of(device: &cpal::Device) -> FirstCall {
+        let id = device.id().map(|id| id.to_string());
+        FirstCall(id.is_ok_and(|id| id.starts_with("pulseaudio:")))
+    }
+
+    fn raise(&mut self) {
+        if std::mem::take(&mut self.0) {
+            priority::raise();
+        }
+    }
 }
 
 /// Passes on what ends a stream, and leaves out what it survives.

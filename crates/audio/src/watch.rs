@@ -40,7 +40,7 @@ fn watch(stopped: &mpsc::Receiver<()>, mut on_change: impl FnMut(Devices)) {
     let mut last = None;
     loop {
         if system.is_none() {
-            system = System::connect();
+            system = System::connect().ok();
         }
         let devices = match system.as_ref().map(System::devices) {
             None => Devices::default(),

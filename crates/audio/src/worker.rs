@@ -10,6 +10,7 @@ use crate::{
     callback::{CaptureTap, PlaybackFeed},
     clock::Clock,
     pipeline::Pipeline,
+    priority,
 };
 
 /// What the worker is told, by the engine's owner and by the routing thread.
@@ -35,6 +36,7 @@ const PERIOD: Duration = Duration::from_millis(5);
 
 /// Steps the pipeline until it is told to stop.
 pub(crate) fn run(mut pipeline: Pipeline, orders: &Receiver<Order>, tell: &mut dyn FnMut(Event)) {
+    priority::raise();
     let clock = Clock::start();
     let mut due = PERIOD;
     loop {

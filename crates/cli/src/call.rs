@@ -1,6 +1,7 @@
 //! `offhook call`: one call from the terminal.
 
 use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 
 use offhook_bridge::Embedded;
@@ -128,6 +129,8 @@ async fn talk(
     let clock = Clock::start();
     let mut messages = phone.subscribe().await.map_err(gone)?;
     phone.dispatch(Intent::Call { agent }).await.map_err(gone)?;
+    // One for all turns of the loop: an interrupt between two of its own would go unheard.
+    let mut interrupts = pin!(interrupt());
     loop {
         let intent = tokio::select! {
             message = next(&mut messages) => {
@@ -143,11 +146,38 @@ async fn talk(
                 conductor.act(now)
             }
             () = waiting(clock, conductor.deadline()) => conductor.act(clock.now()),
-            _ = tokio::signal::ctrl_c() => Some(Intent::HangUp),
+            () = &mut interrupts => {
+                interrupts.set(interrupt());
+                Some(Intent::HangUp)
+            }
         };
         if let Some(intent) = intent {
             phone.dispatch(intent).await.map_err(gone)?;
         }
+    }
+}
+
+/// Waits until the person, or the system that shuts down, asks for the end of the call.
+async fn interrupt() {
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => signals.recv().await.unwrap_or(()),
+            Err(_) => pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = pending::<()>();
+    // Where the system has no such signals, nobody can send one.
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
     }
 }
 

@@ -17,6 +17,7 @@ impl From<audio::Error> for Problem {
             audio::Error::NoMicrophone => Self::NoMicrophone,
             audio::Error::NoSpeaker => Self::NoSpeaker,
             audio::Error::MicrophoneDenied => Self::MicrophoneDenied,
+            audio::Error::SystemGone => Self::SoundSystemGone,
             audio::Error::UnknownDevice { name } => Self::DeviceUnknown { device: name },
             audio::Error::DeviceUnusable { device, detail } => Self::DeviceUnusable {
                 device,

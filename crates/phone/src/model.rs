@@ -295,8 +295,14 @@ impl Model {
                 self.pickers.engine_lost = frames;
                 self.count(|stats| stats.frames_lost += frames.saturating_sub(before));
             }
-            audio::Event::MicrophoneInUse { name } => self.pickers.microphone_in_use(name),
-            audio::Event::SpeakerInUse { name } => self.pickers.speaker_in_use(name),
+            audio::Event::MicrophoneInUse { name } => {
+                self.is_back(&name);
+                self.pickers.microphone_in_use(name);
+            }
+            audio::Event::SpeakerInUse { name } => {
+                self.is_back(&name);
+                self.pickers.speaker_in_use(name);
+            }
             audio::Event::MicrophoneGone { name } | audio::Event::SpeakerGone { name } => {
                 self.notice = Some(Problem::DeviceGone { device: name });
             }
@@ -306,6 +312,13 @@ impl Model {
             }
             audio::Event::NotSwitched(error) => self.notice = Some(Problem::from(error)),
             audio::Event::Failed(error) => self.fail(now, Problem::from(error)),
+        }
+    }
+
+    /// A device is in use: that it had gone is no news any more.
+    fn is_back(&mut self, name: &str) {
+        if matches!(&self.notice, Some(Problem::DeviceGone { device }) if device == name) {
+            self.notice = None;
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Problem {
         /// What the system said.
         detail: String,
     },
+    /// The system's sound stopped in mid-call and did not come back.
+    SoundSystemGone,
     /// No device has this name.
     DeviceUnknown {
         /// What was asked for.

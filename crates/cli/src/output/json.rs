@@ -1,9 +1,10 @@
-//! One JSON object a line: `call` whenever its state changes, `transcript` for each finished line,
-//! `microphone_file_ended`, and a last `summary`.
+//! One JSON object a line: `call` whenever its state changes, `microphone` and `speaker` whenever
+//! another device is in use, `notice`, `transcript` for each finished line, `microphone_file_ended`,
+//! and a last `summary`.
 
 use std::time::Duration;
 
-use offhook_phone::{Call, EntryStatus, Message, Snapshot, TranscriptEntry, english};
+use offhook_phone::{Call, EntryStatus, Message, Problem, Snapshot, TranscriptEntry, english};
 use serde_json::{Value, json};
 
 /// Remembers what was printed, so that each thing is printed once.
@@ -12,6 +13,7 @@ pub(crate) struct Json {
     call: Option<Value>,
     microphone: Option<String>,
     speaker: Option<String>,
+    notice: Option<Problem>,
     growing: Vec<TranscriptEntry>,
 }
 
@@ -50,8 +52,11 @@ impl Json {
                 shown.clone_from(name);
             }
         }
-        if let Some(problem) = &snapshot.notice {
-            lines.push(json!({ "event": "notice", "problem": problem, "text": english(problem) }));
+        if self.notice != snapshot.notice {
+            self.notice.clone_from(&snapshot.notice);
+            lines.extend(snapshot.notice.iter().map(
+                |problem| json!({ "event": "notice", "problem": problem, "text": english(problem) }),
+            ));
         }
         if let Call::Ended {
             reason,

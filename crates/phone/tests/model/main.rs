@@ -167,6 +167,14 @@ fn a_device_chosen_in_a_call_is_used_at_once() {
         matches!(phone.snapshot().call, Call::Live { .. }),
         "the call goes on"
     );
+    phone.sound(Sound::MicrophoneInUse {
+        name: "default".to_owned(),
+    });
+    assert!(phone.snapshot().notice.is_some(), "it is still gone");
+    phone.sound(Sound::MicrophoneInUse {
+        name: "USB".to_owned(),
+    });
+    assert_eq!(phone.snapshot().notice, None, "it is back");
 }
 
 #[test]
