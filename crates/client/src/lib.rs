@@ -15,7 +15,7 @@ mod tls;
 mod upgrade;
 
 pub use call::{Call, Config, Event, SendError};
-pub use clock::Clock;
+pub use clock::{Clock, ClockChange, ClockWatch};
 pub use connect::Connector;
 pub use endpoint::{Credential, Endpoint, EndpointError};
 pub use offhook_proto as proto;
