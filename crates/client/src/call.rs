@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::connect::Connector;
-use crate::endpoint::{Credential, Endpoint};
-use crate::mint::mint;
+use crate::endpoint::Endpoint;
 use crate::socket::{Full, Incoming, Socket};
+use crate::token::{Reuse, Tokens};
 use crate::upgrade::{Upgraded, upgrade};
 
 /// 20 s of audio: more than any pause of the driver's.
@@ -123,6 +123,7 @@ struct Driver {
     config: Config,
     clock: Clock,
     machine: Client,
+    tokens: Tokens,
     events: mpsc::Sender<Event>,
     work: Option<Work>,
     token: Option<SecretString>,
@@ -144,10 +145,17 @@ impl Driver {
             ..config.session.clone()
         };
         let machine = Client::new(session, clock.now());
+        let tokens = Tokens::new(
+            config.connector.clone(),
+            config.endpoint.clone(),
+            config.agent.clone(),
+            Reuse::Once,
+        );
         Self {
             config,
             clock,
             machine,
+            tokens,
             events,
             work: None,
             token: None,
@@ -239,21 +247,8 @@ impl Driver {
     }
 
     fn authorise(&self) -> Work {
-        let Config {
-            connector,
-            endpoint,
-            agent,
-            ..
-        } = self.config.clone();
-        Box::pin(async move {
-            let token = match endpoint.credential() {
-                Credential::Key(key) => key.clone(),
-                Credential::Mint { access_token } => {
-                    mint(&connector, &endpoint, access_token.as_ref(), &agent).await?
-                }
-            };
-            Ok(Done::Token(token))
-        })
+        let tokens = self.tokens.clone();
+        Box::pin(async move { Ok(Done::Token(tokens.token(None).await?.value)) })
     }
 
     fn connect(&mut self) -> Option<Work> {

@@ -1,19 +1,21 @@
-//! From a host and port to a stream of bytes: name, TCP, TLS.
+//! From an endpoint to a stream of bytes: name, TCP, proxy, TLS.
 
-use std::io;
 use std::sync::Arc;
 
 use offhook_proto::client::Failure;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
+use crate::dial::{Names, dial};
 use crate::endpoint::Endpoint;
+use crate::limits::{Limits, Step, within};
+use crate::proxy::{Kind, Proxies, Proxy};
 use crate::tls;
+use crate::tunnel::tunnel;
 
-/// A connection, encrypted or not.
+/// A connection, encrypted or not, through a proxy or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -21,59 +23,127 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 #[derive(Debug, Clone)]
 pub struct Connector {
     tls: Arc<ClientConfig>,
+    proxies: Proxies,
+    names: Names,
+    limits: Limits,
 }
 
 impl Connector {
-    /// A connector that trusts the system's certificates and the public roots.
+    /// A connector that trusts the system's certificates and the public roots, and goes through
+    /// the proxy that the environment or the system sets, if any.
     ///
     /// # Errors
     /// Where the system's certificate store cannot be read at all.
     pub fn new() -> Result<Self, rustls::Error> {
-        Ok(Self {
-            tls: tls::client_config()?,
-        })
+        Ok(Self::with_tls(tls::client_config()?))
     }
 
-    /// A connector with TLS settings of one's own.
+    /// A connector with TLS settings of one's own, otherwise like [`new`](Self::new)'s.
     #[must_use]
     pub fn with_tls(tls: Arc<ClientConfig>) -> Self {
-        Self { tls }
+        Self {
+            tls,
+            proxies: Proxies::system(),
+            names: Names::system(),
+            limits: Limits::default(),
+        }
     }
 
+    /// Goes through `proxy` to every server, this machine's own included, whatever the environment
+    /// and the system say.
+    #[must_use]
+    pub fn with_proxy(self, proxy: Proxy) -> Self {
+        Self {
+            proxies: Proxies::Always(proxy),
+            ..self
+        }
+    }
+
+    /// Goes through no proxy, whatever the environment and the system say.
+    #[must_use]
+    pub fn without_proxy(self) -> Self {
+        Self {
+            proxies: Proxies::Never,
+            ..self
+        }
+    }
+
+    /// Waits as long as `limits` say.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Looks up names by `names`.
+    #[cfg(test)]
+    fn with_names(self, names: Names) -> Self {
+        Self { names, ..self }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A connection to `endpoint`, ready for HTTP.
+    ///
+    /// # Errors
+    /// Which step failed, and why.
     pub(crate) async fn connect(&self, endpoint: &Endpoint) -> Result<Box<dyn Stream>, Failure> {
         let host = bare(endpoint.host());
-        let addresses: Vec<_> = lookup_host((host, endpoint.port()))
-            .await
-            .map_err(|_| Failure::HostUnknown)?
-            .collect();
-        let tcp = TcpStream::connect(addresses.as_slice())
-            .await
-            .map_err(|error| unreachable(&error))?;
-        // Frames of 20 ms must not wait for each other (Nagle's algorithm, RFC 896).
-        tcp.set_nodelay(true).map_err(|error| unreachable(&error))?;
-        if !endpoint.is_secure() {
-            return Ok(Box::new(tcp));
+        let stream = match self.proxies.to(endpoint)? {
+            Some(proxy) => self
+                .through(&proxy, endpoint)
+                .await
+                .map_err(|failure| proxy.blame(failure))?,
+            None => self.dial(host, endpoint.port()).await?,
+        };
+        if endpoint.is_secure() {
+            self.encrypt(host, stream).await
+        } else {
+            Ok(stream)
         }
+    }
+
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        endpoint: &Endpoint,
+    ) -> Result<Box<dyn Stream>, Failure> {
+        let mut stream = self.dial(proxy.host(), proxy.port()).await?;
+        if proxy.kind() == Kind::Https {
+            stream = self.encrypt(proxy.host(), stream).await?;
+        }
+        let authority = endpoint.authority();
+        let tunnel = tunnel(proxy, stream, &authority);
+        within(Step::Proxy, self.limits.proxy, tunnel).await
+    }
+
+    async fn dial(&self, host: &str, port: u16) -> Result<Box<dyn Stream>, Failure> {
+        let tcp = dial(&self.names, host, port, &self.limits).await?;
+        Ok(Box::new(tcp))
+    }
+
+    async fn encrypt(
+        &self,
+        host: &str,
+        stream: Box<dyn Stream>,
+    ) -> Result<Box<dyn Stream>, Failure> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| Failure::Untrusted {
             detail: error.to_string(),
         })?;
-        let tls = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, tcp)
-            .await
-            .map_err(|error| tls::failure(&error))?;
-        Ok(Box::new(tls))
+        let tls = TlsConnector::from(Arc::clone(&self.tls));
+        let handshake = async {
+            let handshake = tls.connect(name, stream).await;
+            handshake.map_err(|error| tls::failure(&error))
+        };
+        let stream = within(Step::Tls, self.limits.tls, handshake).await?;
+        Ok(Box::new(stream))
     }
 }
 
 /// An IPv6 address without the brackets that URLs need.
-fn bare(host: &str) -> &str {
+pub(crate) fn bare(host: &str) -> &str {
     host.strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host)
-}
-
-fn unreachable(error: &io::Error) -> Failure {
-    Failure::Unreachable {
-        detail: error.to_string(),
-    }
 }

@@ -1,7 +1,7 @@
 //! Where a call goes and what it authenticates with.
 
 use secrecy::SecretString;
-use url::Url;
+use url::{Host, Url};
 
 /// A server that speaks the protocol.
 #[derive(Debug, Clone)]
@@ -101,6 +101,17 @@ impl Endpoint {
 
     pub(crate) fn is_secure(&self) -> bool {
         self.realtime.scheme() == "wss"
+    }
+
+    /// Whether it is on this machine, as far as its name tells.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.realtime.host() {
+            // RFC 6761 section 6.3.
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 
     pub(crate) fn credential(&self) -> &Credential {

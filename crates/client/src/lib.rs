@@ -8,16 +8,24 @@
 mod call;
 mod clock;
 mod connect;
+mod dial;
 mod endpoint;
+mod limits;
 mod mint;
 mod network;
+mod proxy;
 mod socket;
 mod tls;
+mod token;
+mod tunnel;
 mod upgrade;
 
 pub use call::{Call, Config, Event, SendError};
 pub use clock::{Clock, ClockChange, ClockWatch};
 pub use connect::Connector;
 pub use endpoint::{Credential, Endpoint, EndpointError};
+pub use limits::Limits;
 pub use network::{NetworkChange, NetworkWatch};
 pub use offhook_proto as proto;
+pub use proxy::{Proxy, ProxyError};
+pub use token::{Reuse, Token, Tokens};

@@ -12,6 +12,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::connect::{Connector, Stream};
 use crate::endpoint::Endpoint;
+use crate::limits::{Step, within};
 use crate::mint::{bearer, refusal};
 
 /// How this client names itself.
@@ -65,7 +66,9 @@ async fn attempt(
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes))
         .max_write_buffer_size(4 * max_message_bytes);
-    let (socket, response) = match client_async_with_config(request, stream, Some(config)).await {
+    let limit = connector.limits().answer;
+    let handshake = async { Ok(client_async_with_config(request, stream, Some(config)).await) };
+    let (socket, response) = match within(Step::Upgrade, limit, handshake).await? {
         Ok(upgraded) => upgraded,
         Err(tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
             SubProtocolError::NoSubProtocol,
