@@ -147,3 +147,7 @@ pub(crate) fn bare(host: &str) -> &str {
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host)
 }
+
+#[cfg(test)]
+#[path = "connect_tests.rs"]
+mod tests;
