@@ -28,12 +28,16 @@ const WINDOW: [&str; 4] = [
     "libwebkit2gtk-4.1-dev",
 ];
 
-/// To test: a display, a session bus, a sound server, a driver for the window, and a font.
-const RIGS: [&str; 7] = [
+/// To test: a display, a session bus, a sound server, a driver for the window, a font, proxies, and
+/// a network to take apart.
+const RIGS: [&str; 10] = [
     "dbus",
     "fonts-dejavu-core",
+    "iproute2",
+    "microsocks",
     "pulseaudio",
     "pulseaudio-utils",
+    "tinyproxy-bin",
     "webkit2gtk-driver",
     "xauth",
     "xvfb",
@@ -97,6 +101,8 @@ impl Purpose {
                         "paplay",
                         "parec",
                         "WebKitWebDriver",
+                        "microsocks",
+                        "tinyproxy",
                     ]
                     .map(Trace::Program),
                 );
@@ -127,8 +133,8 @@ pub(crate) fn advice() -> &'static str {
          20.19 or later"
     } else {
         "your distribution's development packages of WebKitGTK 4.1, GTK 3, librsvg, Ayatana \
-         AppIndicator and ALSA; for the tests also Xvfb, D-Bus, PulseAudio, WebKitWebDriver and \
-         Chromium"
+         AppIndicator and ALSA; for the tests also Xvfb, D-Bus, PulseAudio, WebKitWebDriver, \
+         Chromium, tinyproxy and microsocks"
     }
 }
 

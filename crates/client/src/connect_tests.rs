@@ -1,4 +1,5 @@
 //! Addresses that do not answer, and steps that never end, on real sockets.
+#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

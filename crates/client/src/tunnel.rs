@@ -66,7 +66,10 @@ async fn connect(
                 .map_err(|error| not_http(&error))?;
             Ok(Box::new(TokioIo::new(upgraded)))
         }
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(wants_login(proxy)),
+        // tinyproxy says 401 where a password is wrong.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
+            Err(wants_login(proxy))
+        }
         // Not the server's answer, and so none of `Refused`'s.
         status => Err(Failure::Unreachable {
             detail: format!("it does not connect to {authority} ({status})"),
@@ -141,3 +144,7 @@ fn invalid(error: &http::Error) -> Failure {
         detail: error.to_string(),
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[path = "tunnel_tests.rs"]
+mod tests;
