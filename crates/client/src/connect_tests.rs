@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::Clock;
@@ -180,20 +181,25 @@ async fn connecting_is_given_up_by_address_and_in_all() {
     }
 }
 
-/// A server that accepts, reads and never says a word.
-async fn silent() -> SocketAddr {
+/// A server that accepts, reads and never says a word, but tells when a client has gone.
+async fn silent() -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
     let (listener, address) = listen("127.0.0.1:0").await;
+    let (sender, gone) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move { while let Ok(1..) = stream.read(&mut [0; 64]).await {} });
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while let Ok(1..) = stream.read(&mut [0; 64]).await {}
+                sender.send(())
+            });
         }
     });
-    address
+    (address, gone)
 }
 
 #[tokio::test]
 async fn each_step_that_gets_no_answer_is_named() {
-    let address = silent().await;
+    let (address, mut gone) = silent().await;
     let limits = Limits {
         proxy: SHORT,
         tls: SHORT,
@@ -234,5 +240,9 @@ async fn each_step_that_gets_no_answer_is_named() {
             said,
             format!("the proxy {address}: its answer to CONNECT took longer than 200ms")
         );
+    }
+    for _ in 0..5 {
+        let gone = tokio::time::timeout(SOON, gone.recv()).await;
+        gone.expect("what is given up is closed");
     }
 }

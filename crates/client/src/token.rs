@@ -198,3 +198,7 @@ impl fmt::Debug for Tokens {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

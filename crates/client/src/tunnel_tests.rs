@@ -3,13 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{interval, timeout};
@@ -89,8 +89,8 @@ fn free() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-/// A TLS server's certificate for this machine, and what trusts it.
-fn tls() -> (TlsAcceptor, Arc<ClientConfig>) {
+/// A TLS server for this machine, and a client that trusts it.
+static TLS: LazyLock<(TlsAcceptor, Arc<ClientConfig>)> = LazyLock::new(|| {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -109,7 +109,7 @@ fn tls() -> (TlsAcceptor, Arc<ClientConfig>) {
         .with_root_certificates(roots)
         .with_no_client_auth();
     (TlsAcceptor::from(Arc::new(server)), Arc::new(client))
-}
+});
 
 /// A bridge that gives one token and takes one upgrade, from a proxy only.
 async fn bridge(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
@@ -180,7 +180,7 @@ async fn come_up(connector: &Connector, endpoint: &Endpoint) -> Result<(), Failu
 }
 
 async fn come_up_through(proxy: Proxy) {
-    let (acceptor, trusting) = tls();
+    let (acceptor, trusting) = TLS.clone();
     let connector = Connector::with_tls(trusting).with_proxy(proxy);
     for (scheme, acceptor) in [("ws", None), ("wss", Some(acceptor))] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -199,6 +199,21 @@ async fn a_proxy_leads_to_tokens_and_upgrades_plain_and_encrypted() {
     come_up_through(open.proxy("http", "")).await;
     let closed = Running::tinyproxy("BasicAuth me canary").await;
     come_up_through(closed.proxy("http", "me:canary@")).await;
+}
+
+#[tokio::test]
+async fn a_proxy_may_be_reached_by_tls() {
+    let closed = Running::tinyproxy("BasicAuth me canary").await;
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let name = format!("https://me:canary@{}", front.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = front.accept().await {
+            let mut outer = TLS.0.accept(tcp).await.unwrap();
+            let mut inner = TcpStream::connect(closed.address).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut outer, &mut inner).await });
+        }
+    });
+    come_up_through(Proxy::new(&name.into()).unwrap()).await;
 }
 
 #[tokio::test]
