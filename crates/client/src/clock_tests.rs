@@ -51,7 +51,7 @@ fn sleep_of_a_second_or_less_is_none() {
 }
 
 #[test]
-fn without_a_clock_that_stands_still_a_late_look_means_sleep() {
+fn without_a_clock_that_stands_still_sleep_shows_in_a_late_look() {
     let mut seen = Seen::new(blind(100, 5000));
     assert_eq!(seen.look(blind(101, 5001)), None);
     assert_eq!(seen.look(blind(106, 5006)), None);
@@ -122,7 +122,7 @@ const OFFSET: u64 = 1_000_000;
 /// Linux can give processes of their own an offset between the clocks, as if the machine had slept.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_clock_is_the_one_that_counts_sleep() {
+fn sleep_counts_on_the_clock_that_is_read() {
     let offset = OFFSET.to_string();
     let unshare = |command: &str| {
         let mut unshare = Command::new("unshare");
