@@ -246,3 +246,47 @@ async fn each_step_that_gets_no_answer_is_named() {
         gone.expect("what is given up is closed");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_unreachable_whatever_it_speaks() {
+    let (listener, address) = listen("127.0.0.1:0").await;
+    // An orderly end before the request, and a reset after it.
+    let hang_up = async {
+        for step in ["mint", "upgrade", "proxy"] {
+            for reset in [false, true] {
+                let (mut stream, _) = listener.accept().await.expect(step);
+                if reset {
+                    let count = stream.read(&mut [0; 16]).await.expect(step);
+                    assert!(count > 0, "{step}");
+                }
+            }
+        }
+    };
+    let plain = endpoint(&format!("ws://{address}"));
+    let proxy = Proxy::new(&format!("http://{address}").into()).unwrap();
+    let order = Order {
+        access_token: None,
+        agent: "test",
+        session: None,
+        reusable: false,
+    };
+    let connector = connector();
+    let come_up = async {
+        for _ in 0..2 {
+            let minted = mint(&connector, &plain, order).await.map(drop);
+            unreachable_detail(minted);
+        }
+        for _ in 0..2 {
+            let token = "token".into();
+            let upgraded = upgrade(&connector, &plain, &token, "test", 1 << 20).await;
+            unreachable_detail(upgraded.map(drop));
+        }
+        let connector = connector.clone().with_proxy(proxy.clone());
+        for _ in 0..2 {
+            let said = unreachable_detail(connector.connect(&plain).await.map(drop));
+            assert!(said.starts_with(&format!("the proxy {proxy}: ")), "{said}");
+        }
+    };
+    let both = async { tokio::join!(hang_up, come_up) };
+    tokio::time::timeout(SOON, both).await.expect("it ends");
+}

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::connect::{Connector, Stream};
+use crate::dial::unreachable;
 use crate::endpoint::Endpoint;
 use crate::limits::{Step, within};
 use crate::token::Token;
@@ -86,8 +87,11 @@ async fn exchange(
     let body = Limited::new(body, MAX_BODY)
         .collect()
         .await
-        .map_err(|error| Failure::NotTheProtocol {
-            detail: error.to_string(),
+        .map_err(|error| match error.downcast_ref() {
+            Some(error) => not_http(error),
+            None => Failure::NotTheProtocol {
+                detail: "the token service's answer is longer than 64 KiB".to_owned(),
+            },
         })?;
     Ok((head, body.to_bytes()))
 }
@@ -182,7 +186,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .or_else(|| Some(http_date(value)?.saturating_sub(server_time(headers)?)))
 }
 
-fn not_http(error: &hyper::Error) -> Failure {
+/// What a broken exchange means: a connection that broke, or something else than HTTP at the far end.
+pub(crate) fn not_http(error: &hyper::Error) -> Failure {
+    let source = std::error::Error::source(error);
+    if let Some(error) = source.and_then(|source| source.downcast_ref()) {
+        return unreachable(error);
+    }
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        return Failure::Unreachable {
+            detail: "the connection was closed before the answer".to_owned(),
+        };
+    }
     Failure::NotTheProtocol {
         detail: error.to_string(),
     }

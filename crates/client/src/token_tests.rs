@@ -227,3 +227,27 @@ async fn a_key_is_handed_out_as_it_is() {
     let token = tokens.token(None).await.expect("no request is needed");
     assert_eq!(token.value.expose_secret(), "key");
 }
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_the_networks_fault_an_endless_one_the_services() {
+    let service = Service::start(Reuse::Once).await;
+    let asking = service.ask(None).await;
+    let mut asked = service.asked().await;
+    let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{";
+    asked.stream.write_all(half).await.unwrap();
+    drop(asked);
+    let failure = failed(asking).await;
+    assert!(
+        matches!(failure, Failure::Unreachable { .. }),
+        "{failure:?}"
+    );
+
+    let asking = service.ask(None).await;
+    let asked = service.asked().await;
+    asked.answer("200 OK", "", &" ".repeat(65 << 10)).await;
+    let failure = failed(asking).await;
+    assert!(
+        matches!(failure, Failure::NotTheProtocol { .. }),
+        "{failure:?}"
+    );
+}

@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use tower_service::Service;
 
 use crate::connect::Stream;
-use crate::dial::unreachable;
+use crate::mint::not_http;
 use crate::proxy::{Kind, Login, Proxy};
 
 /// Turns a connection to `proxy` into one to `authority`, a host and port.
@@ -126,16 +126,6 @@ impl Service<Uri> for Connected {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         ready(self.0.take().ok_or(io::ErrorKind::NotConnected.into()))
-    }
-}
-
-fn not_http(error: &hyper::Error) -> Failure {
-    use std::error::Error;
-    match error.source().and_then(|source| source.downcast_ref()) {
-        Some(error) => unreachable(error),
-        None => Failure::NotTheProtocol {
-            detail: error.to_string(),
-        },
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::connect::{Connector, Stream};
+use crate::dial::unreachable;
 use crate::endpoint::Endpoint;
 use crate::limits::{Step, within};
 use crate::mint::{bearer, refusal};
@@ -117,11 +118,14 @@ fn request(
 }
 
 fn not_websocket(error: &tungstenite::Error) -> Failure {
-    let detail = match error {
-        tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => {
-            "the server closed the connection in the middle of the upgrade".to_owned()
-        }
-        other => other.to_string(),
-    };
-    Failure::NotTheProtocol { detail }
+    match error {
+        // Servers that restart do this: nothing to do with what they speak.
+        tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => Failure::Unreachable {
+            detail: "the server closed the connection in the middle of the upgrade".to_owned(),
+        },
+        tungstenite::Error::Io(error) => unreachable(error),
+        other => Failure::NotTheProtocol {
+            detail: other.to_string(),
+        },
+    }
 }
