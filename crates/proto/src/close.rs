@@ -19,6 +19,8 @@ impl Close {
     pub const GOING_AWAY: u16 = 1001;
     /// Something that is not WebSocket.
     pub const PROTOCOL: u16 = 1002;
+    /// A kind of message that is not taken.
+    pub const UNSUPPORTED: u16 = 1003;
     /// A message that is not what its type promises.
     pub const BAD_DATA: u16 = 1007;
     /// A violation of a policy that no other code names.
@@ -27,14 +29,34 @@ impl Close {
     pub const TOO_BIG: u16 = 1009;
     /// A fault inside the server, or its upstream is down.
     pub const INTERNAL: u16 = 1011;
+    /// The server restarts.
+    pub const RESTART: u16 = 1012;
+    /// The server has no room.
+    pub const OVERLOADED: u16 = 1013;
     /// The credential is not valid (sent after an `invalid_api_key` error).
     pub const UNAUTHORISED: u16 = 3000;
+    /// The credential does not cover the agent.
+    pub const FORBIDDEN: u16 = 3003;
+    /// No credential came in time.
+    pub const AUTH_TIMEOUT: u16 = 3008;
     /// The request cannot be served: model, agent, beta header.
     pub const INVALID_REQUEST: u16 = 4000;
+    /// The token expired and no fresh one came.
+    pub const TOKEN_EXPIRED: u16 = 4401;
+    /// The session or its user was revoked.
+    pub const REVOKED: u16 = 4403;
     /// No heartbeat came from the client.
     pub const HEARTBEAT_LOST: u16 = 4408;
+    /// A newer connection has taken the session over.
+    pub const SUPERSEDED: u16 = 4409;
+    /// The session cannot be resumed.
+    pub const CANNOT_RESUME: u16 = 4410;
+    /// The proof or the fingerprint is not that of the token.
+    pub const MISMATCH: u16 = 4412;
     /// A client event's sequence number is missing or leaves a gap.
     pub const BAD_SEQUENCE: u16 = 4422;
+    /// Too much was sent, or too often.
+    pub const RATE_LIMITED: u16 = 4429;
 
     /// The most bytes that fit a control frame beside the code (RFC 6455 section 5.5).
     pub const MAX_REASON: usize = 123;
@@ -51,6 +73,16 @@ impl Close {
             reason: reason[..end].to_owned(),
         }
     }
+
+    /// The value of `;key=` in the reason, where it is a number: `retry_after_ms`.
+    #[must_use]
+    pub fn hint(&self, key: &str) -> Option<u64> {
+        let mut pairs = self.reason.split(';').skip(1);
+        pairs.find_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            (name.trim() == key).then(|| value.trim().parse().ok())?
+        })
+    }
 }
 
 #[cfg(test)]
@@ -62,5 +94,13 @@ mod tests {
         let close = Close::new(Close::POLICY, &"ä".repeat(100));
         assert_eq!(close.reason.len(), 122);
         assert!(close.reason.chars().all(|c| c == 'ä'));
+    }
+
+    #[test]
+    fn hints_are_read_out_of_a_reason() {
+        let close = Close::new(Close::RESTART, "server.restart;retry_after_ms=250;x=y");
+        assert_eq!(close.hint("retry_after_ms"), Some(250));
+        assert_eq!(close.hint("x"), None);
+        assert_eq!(Close::new(1006, "retry_after_ms=1").hint("retry_after_ms"), None);
     }
 }

@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+use crate::random::Random;
+
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const LENGTH: usize = 21;
 
@@ -11,14 +13,16 @@ const LENGTH: usize = 21;
 /// needs them unique across processes seeds from the system's entropy.
 #[derive(Debug, Clone)]
 pub struct Ids {
-    state: u64,
+    random: Random,
 }
 
 impl Ids {
     /// A generator that always yields the same sequence for the same seed.
     #[must_use]
     pub const fn seeded(seed: u64) -> Self {
-        Self { state: seed }
+        Self {
+            random: Random::seeded(seed),
+        }
     }
 
     /// A new identifier: `prefix`, an underscore and 21 letters and digits.
@@ -30,21 +34,12 @@ impl Ids {
         for place in 0..LENGTH {
             // Ten symbols of base 62 fit into 64 bits.
             if place % 10 == 0 {
-                bits = self.bits();
+                bits = self.random.bits();
             }
             id.push(char::from(ALPHABET[(bits % 62) as usize]));
             bits /= 62;
         }
         id
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-    fn bits(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
     }
 }
 

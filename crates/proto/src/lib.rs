@@ -12,7 +12,9 @@ extern crate alloc;
 
 pub mod client;
 pub mod close;
+mod conn;
 mod ids;
+mod random;
 pub mod protocol;
 pub mod server;
 mod time;
@@ -20,6 +22,7 @@ pub mod wire;
 
 pub use client::Client;
 pub use close::Close;
+pub use conn::{Conn, Frame};
 pub use ids::Ids;
 pub use protocol::Protocol;
 pub use server::Server;

@@ -3,21 +3,25 @@
 use core::fmt;
 
 /// How the two ends talk, agreed on the upgrade (RFC 6455, section 1.9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// The OpenAI Realtime API as it is: no subprotocol, or `realtime`.
     Plain,
-    /// The superset with sequence numbers, acknowledgements and heartbeats.
+    /// The superset with sequence numbers, acknowledgements, heartbeats and resume.
     OffhookV1,
+    /// The same, with audio as binary frames.
+    OffhookV1Bin,
 }
 
 impl Protocol {
     /// The subprotocol name of the superset.
     pub const OFFHOOK_V1: &str = "offhook.v1";
+    /// The subprotocol name of the superset with binary audio.
+    pub const OFFHOOK_V1_BIN: &str = "offhook.v1.bin";
     /// The subprotocol name of plain mode.
     pub const REALTIME: &str = "realtime";
     /// What a softphone offers, best first.
-    pub const OFFERED: [&str; 2] = [Self::OFFHOOK_V1, Self::REALTIME];
+    pub const OFFERED: [&str; 3] = [Self::OFFHOOK_V1_BIN, Self::OFFHOOK_V1, Self::REALTIME];
     /// Starts the subprotocol that carries a token for clients that cannot set headers, as the
     /// OpenAI API has it. Never selected by a server, never logged.
     pub const TOKEN_PREFIX: &str = "openai-insecure-api-key.";
@@ -31,6 +35,7 @@ impl Protocol {
         match name {
             None | Some(Self::REALTIME) => Ok(Self::Plain),
             Some(Self::OFFHOOK_V1) => Ok(Self::OffhookV1),
+            Some(Self::OFFHOOK_V1_BIN) => Ok(Self::OffhookV1Bin),
             Some(other) => Err(other),
         }
     }
@@ -38,15 +43,20 @@ impl Protocol {
     /// The best of what a client offered, with the name to select; none where it offered nothing
     /// that is known here.
     pub fn select<'a>(offered: impl IntoIterator<Item = &'a str>) -> Option<(Self, &'static str)> {
-        let mut plain = false;
-        for name in offered {
-            match name.trim() {
-                Self::OFFHOOK_V1 => return Some((Self::OffhookV1, Self::OFFHOOK_V1)),
-                Self::REALTIME => plain = true,
-                _ => {}
-            }
-        }
-        plain.then_some((Self::Plain, Self::REALTIME))
+        let known = |name: &str| match name.trim() {
+            Self::OFFHOOK_V1_BIN => Some((Self::OffhookV1Bin, Self::OFFHOOK_V1_BIN)),
+            Self::OFFHOOK_V1 => Some((Self::OffhookV1, Self::OFFHOOK_V1)),
+            Self::REALTIME => Some((Self::Plain, Self::REALTIME)),
+            _ => None,
+        };
+        let known = offered.into_iter().filter_map(known);
+        known.max_by_key(|(protocol, _)| *protocol)
+    }
+
+    /// Whether it is the superset: sequence numbers, acknowledgements, heartbeats, resume.
+    #[must_use]
+    pub const fn is_offhook(self) -> bool {
+        matches!(self, Self::OffhookV1 | Self::OffhookV1Bin)
     }
 }
 
@@ -55,6 +65,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Plain => "plain",
             Self::OffhookV1 => Self::OFFHOOK_V1,
+            Self::OffhookV1Bin => Self::OFFHOOK_V1_BIN,
         })
     }
 }
@@ -72,6 +83,10 @@ mod tests {
         assert_eq!(
             Protocol::select(["openai-insecure-api-key.ek_x", "realtime"]),
             Some((Protocol::Plain, "realtime"))
+        );
+        assert_eq!(
+            Protocol::select(["realtime", "offhook.v1", "offhook.v1.bin"]),
+            Some((Protocol::OffhookV1Bin, "offhook.v1.bin"))
         );
         assert_eq!(Protocol::select(["graphql-ws"]), None);
         assert_eq!(Protocol::select([]), None);

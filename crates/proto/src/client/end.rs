@@ -48,6 +48,69 @@ pub enum Step {
     Opening,
 }
 
+/// Why a line went, or why it could not be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It broke, nobody said why.
+    Dropped,
+    /// Nothing came for too long.
+    Silent,
+    /// This machine has no network.
+    NetworkDown,
+    /// This machine's network is another one now.
+    NetworkChanged,
+    /// This machine was asleep.
+    Slept,
+    /// The server restarts and said so.
+    ServerRestarting,
+    /// The server has no room and said so.
+    ServerBusy,
+    /// The server ended it because of a fault of its own.
+    ServerFault,
+    /// The server accepts connections and ends them at once.
+    ServerUnstable,
+    /// The token expired before a fresh one came.
+    TokenExpired,
+    /// No fresh token could be had.
+    TokenService,
+    /// The server does not answer.
+    Unreachable,
+}
+
+/// Whose audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The caller's.
+    Input,
+    /// The agent's.
+    Output,
+}
+
+/// Audio that is lost for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Whose.
+    pub direction: Direction,
+    /// Where it begins: in all audio captured, or in the item, in ms.
+    pub from_ms: u64,
+    /// Where it ends; the same as `from_ms` where nobody knows how much more there was.
+    pub to_ms: u64,
+    /// Why, as a code.
+    pub reason: String,
+}
+
+/// A line that was gone is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Back {
+    /// How long it was away; nothing for a planned hand-over.
+    pub away: Duration,
+    /// Whether the session goes on where it stopped. If not, it is a new one that was told the
+    /// conversation so far.
+    pub resumed: bool,
+    /// Whether the agent was in the middle of an answer of which the rest will not come.
+    pub answer_lost: bool,
+}
+
 /// Why a call ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
@@ -55,7 +118,7 @@ pub enum End {
     HungUp,
     /// The far end closed normally.
     FarEnd,
-    /// It never came up.
+    /// It never came up, or cannot come back: trying again would not help.
     Failed(Failure),
     /// A step of coming up took too long.
     TimedOut {
@@ -71,16 +134,25 @@ pub enum End {
         /// The last error event before it.
         error: Option<ErrorDetail>,
     },
-    /// The connection broke without a close frame.
+    /// The connection broke without a close frame before the session was open.
     Dropped {
         /// What the system said.
         detail: String,
     },
-    /// Nothing came for too long; the line is dead.
-    Silent {
-        /// How long.
+    /// The line went and did not come back in time.
+    GaveUp {
+        /// How long it was tried.
         after: Duration,
+        /// Why the last attempt failed.
+        cause: Cause,
     },
+    /// The session or the user was revoked.
+    Revoked {
+        /// Why, as a code.
+        reason: String,
+    },
+    /// Another connection has taken the session over.
+    Superseded,
     /// The far end sent something that is not the protocol.
     BadMessage {
         /// What is wrong with it.
