@@ -54,7 +54,7 @@ impl Default for Config {
             client_silence: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             resume_timeout: Duration::from_secs(5),
-            resume_window: Duration::from_secs(30),
+            resume_window: Duration::from_secs(60),
             token_grace: Duration::from_secs(25),
             max_frame_bytes: 1 << 20,
             ring_bytes: 8 << 20,

@@ -146,11 +146,11 @@ fn what_does_not_fit_the_window_is_reported_once_and_told_to_the_server() {
     far.ack(1, 1);
     far.sent.clear();
     far.drop_line();
-    for _ in 0..1600 {
+    for _ in 0..3100 {
         far.audio(1);
     }
-    assert_eq!(far.client.waiting(), ms(30_000));
-    assert!(far.client.kept_bytes() <= 30 * 48_000);
+    assert_eq!(far.client.waiting(), ms(60_000));
+    assert!(far.client.kept_bytes() <= 60 * 48_000);
     let lost: Vec<_> = far
         .lost
         .iter()

@@ -27,6 +27,7 @@ pub(crate) fn config() -> Config {
         epoch: EPOCH.into(),
         seed: 7,
         unix_ms: UNIX_MS,
+        resume_window: Duration::from_secs(30),
         ..Config::default()
     }
 }

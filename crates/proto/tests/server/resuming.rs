@@ -236,7 +236,8 @@ fn whoever_wants_to_take_over_says_from_where_first_and_soon() {
     assert!(rig.close_of(2).is_none());
     assert!(rig.sent(2).len() == 1, "only the hello");
     rig.run(ms(1));
-    assert_eq!(rig.code_of(2), Some(Close::CANNOT_RESUME));
+    // It may be its network that is slow: the session is there all the same.
+    assert_eq!(rig.code_of(2), Some(Close::HEARTBEAT_LOST));
 
     let first: [fn(&mut Rig, u32); 4] = [
         |rig, conn| rig.say(conn, 1),
