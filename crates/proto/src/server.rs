@@ -22,6 +22,7 @@ mod shape;
 
 use alloc::collections::VecDeque;
 use alloc::string::ToString;
+use core::time::Duration;
 
 pub use io::{Attach, Config, Input, Output, Received, TokenRefused};
 
@@ -35,6 +36,8 @@ use parts::Parts;
 use ring::Ring;
 use shape::Shape;
 
+/// How long a client waits at most before it comes back, if it is not told otherwise.
+const LONE: Duration = Duration::from_millis(250);
 /// Events of the upstream that wait for the first connection at once.
 const EARLY: usize = 64;
 /// What a client that takes nothing may cause to be kept for it beyond the upstream's share, in
@@ -63,6 +66,8 @@ pub struct Server {
     /// What the driver was last told of that.
     is_attached: bool,
     draining: Option<Draining>,
+    /// How long a client should wait at most before it comes back.
+    spread: Duration,
     /// What the upstream said before there was a connection.
     early: VecDeque<Envelope<ServerEvent>>,
     ring: Ring,
@@ -102,6 +107,7 @@ impl Server {
             alone_since: now,
             is_attached: false,
             draining: None,
+            spread: LONE,
             early: VecDeque::new(),
             ring: Ring::new(),
             parts: Parts::default(),
@@ -130,6 +136,7 @@ impl Server {
             Input::RequireRefresh { reason, deadline } => {
                 self.require_refresh(now, reason, deadline);
             }
+            Input::Spread(spread) => self.spread = spread,
             Input::Revoke { reason } => self.revoke(now, reason),
             Input::Drain {
                 reason,

@@ -110,6 +110,9 @@ pub enum Input<'a> {
         /// How long it is waited for.
         deadline: Duration,
     },
+    /// So many clients are there that one whose connection drops should wait up to this long before
+    /// it comes back, lest all come together.
+    Spread(Duration),
     /// The session or its user was revoked.
     Revoke {
         /// Why, as a code.

@@ -108,6 +108,7 @@ impl Server {
             generation: connection.generation,
             expires_at: credential.expires_at().map(|at| self.unix_s(at)),
             refresh_in_ms: credential.refresh_in(now, &mut self.random).map(millis),
+            reconnect_within_ms: Some(millis(self.spread)),
             nonce: None,
             features: Vec::new(),
             extra: Fields::new(),
@@ -120,8 +121,15 @@ impl Server {
     pub(super) fn acknowledge(&mut self, conn: Conn) {
         let event_id = self.ids.next("event");
         let (recv, commit) = (self.intake.recv(), self.commit.level());
+        let spread = match &mut self.current {
+            Some(current) if current.conn == conn && current.told_spread != self.spread => {
+                current.told_spread = self.spread;
+                format!(r#","reconnect_within_ms":{}"#, millis(self.spread))
+            }
+            _ => String::new(),
+        };
         let frame = Frame::Text(format!(
-            r#"{{"type":"offhook.ack","event_id":"{event_id}","up_to":{recv},"commit":{commit}}}"#
+            r#"{{"type":"offhook.ack","event_id":"{event_id}","up_to":{recv},"commit":{commit}{spread}}}"#
         ));
         self.out.push_back(Output::Transmit { conn, frame });
     }

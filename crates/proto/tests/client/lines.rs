@@ -70,6 +70,29 @@ fn a_dropped_line_is_resumed_where_it_stopped() {
 }
 
 #[test]
+fn a_server_with_many_clients_says_how_far_to_spread_and_is_heeded() {
+    let mut waits = Vec::new();
+    for seed in 0..200 {
+        let config = offhook_proto::client::Config {
+            seed,
+            ..offhook_proto::client::Config::default()
+        };
+        let mut far = Far::with(Protocol::OffhookV1, config);
+        far.open("epoch_1");
+        far.say(offhook_proto::wire::server::Ack {
+            reconnect_within_ms: Some(4000),
+            ..Default::default()
+        });
+        let dropped = far.now;
+        far.drop_line();
+        far.run_for(ms(4000));
+        waits.push(far.dials()[1].0 - dropped);
+    }
+    waits.sort();
+    assert!(waits[0] < ms(200) && waits[199] > ms(3800), "{waits:?}");
+}
+
+#[test]
 fn what_is_sent_again_says_so() {
     let mut far = Far::live(Protocol::OffhookV1Bin);
     far.audio(1);

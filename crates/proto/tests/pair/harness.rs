@@ -121,7 +121,7 @@ impl Pair {
         self.drain();
     }
 
-    pub(crate) fn to_server(&mut self, text: &str) {
+    pub(crate) fn inject(&mut self, text: &str) {
         let conn = self.conn();
         self.server(server::Input::Received {
             conn,
@@ -203,7 +203,7 @@ impl Pair {
         for (conn, wire) in &mut self.wires {
             let conn = *conn;
             if let Some((_, packet)) = wire.to_client.pop_front_if(|(due, _)| *due <= now) {
-                self.to_client(conn, &packet);
+                self.reach(conn, &packet);
                 return true;
             }
             if let Some((_, packet)) = wire.to_server.pop_front_if(|(due, _)| *due <= now) {
@@ -214,7 +214,7 @@ impl Pair {
         false
     }
 
-    fn to_client(&mut self, conn: Conn, packet: &Packet) {
+    fn reach(&mut self, conn: Conn, packet: &Packet) {
         let received = match packet {
             Packet::Frame(Frame::Text(text)) => client::Received::Text(text),
             Packet::Frame(Frame::Binary(bytes)) => client::Received::Binary(bytes),
@@ -267,10 +267,10 @@ impl Pair {
         }
     }
 
-    fn accept(&mut self, conn: Conn, wanted: Option<String>) {
-        let kept = wanted.as_ref().and_then(|wanted| {
+    fn accept(&mut self, conn: Conn, wanted: Option<&str>) {
+        let kept = wanted.and_then(|wanted| {
             let mut sessions = self.sessions.iter();
-            sessions.position(|session| !session.ended && session.id == *wanted)
+            sessions.position(|session| !session.ended && session.id == wanted)
         });
         let index = kept.unwrap_or_else(|| {
             let number = self.sessions.len() + 1;
@@ -322,7 +322,7 @@ impl Pair {
                     self.client.handle(self.now, input);
                 }
                 client::Output::Connect { conn, session, .. } if self.answers => {
-                    self.accept(conn, session);
+                    self.accept(conn, session.as_deref());
                 }
                 client::Output::Authorise { .. } | client::Output::Connect { .. } => {}
                 client::Output::Renew { conn, .. } => {

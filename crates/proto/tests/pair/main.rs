@@ -289,8 +289,8 @@ fn an_error_before_a_close_explains_it() {
 #[test]
 fn garbage_ends_a_client_and_is_answered_by_a_server() {
     let mut pair = Pair::live(Protocol::Plain);
-    pair.to_server("{\"type\":\"input_audio_buffer.append\"}");
-    pair.to_server("[]");
+    pair.inject("{\"type\":\"input_audio_buffer.append\"}");
+    pair.inject("[]");
     let conn = pair.conn();
     pair.server(server::Input::Received {
         conn,
@@ -314,14 +314,14 @@ fn a_missing_or_repeated_number_is_noticed() {
         };
         envelope.encode()
     };
-    pair.to_server(&event(1));
-    pair.to_server(&event(1));
+    pair.inject(&event(1));
+    pair.inject(&event(1));
     assert_eq!(
         pair.session().events.len(),
         1,
         "the repeated one is dropped"
     );
-    pair.to_server(&event(99));
+    pair.inject(&event(99));
     assert_eq!(pair.session().events.len(), 1);
     let conn = pair.conn();
     pair.run_for(Duration::from_secs(2));
@@ -337,7 +337,7 @@ fn a_missing_or_repeated_number_is_noticed() {
 fn a_flood_of_malformed_messages_is_cut_off() {
     let mut pair = Pair::live(Protocol::Plain);
     for _ in 0..100 {
-        pair.to_server("?");
+        pair.inject("?");
     }
     pair.run_for(ms(1000));
     let State::Ended(End::Closed { close, .. }) = pair.state() else {

@@ -44,6 +44,27 @@ fn something_is_said_every_heartbeat_whatever_else_is() {
 }
 
 #[test]
+fn clients_are_told_how_far_to_spread_when_that_changes() {
+    let mut rig = Rig::new(config());
+    rig.attach(1, V1, false);
+    let ServerEvent::Hello(hello) = rig.last(1, "offhook.hello") else {
+        panic!("it is one")
+    };
+    assert_eq!(hello.reconnect_within_ms, Some(250));
+    let told = |rig: &mut Rig| {
+        rig.run(ms(250));
+        match rig.last(1, "offhook.ack") {
+            ServerEvent::Ack(ack) => ack.reconnect_within_ms,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told(&mut rig), None);
+    rig.handle(Input::Spread(ms(4000)));
+    assert_eq!(told(&mut rig), Some(4000));
+    assert_eq!(told(&mut rig), None);
+}
+
+#[test]
 fn a_heartbeat_says_what_has_arrived() {
     let mut rig = Rig::live(V1);
     rig.say(1, 1);
