@@ -16,14 +16,18 @@ impl Agent {
     pub(super) fn append(&mut self, now: Time, audio: &str) -> Result<(), Fault> {
         let samples =
             decode_pcm16(audio).map_err(|error| Fault::value("audio", &sentence(&error)))?;
-        for heard in self.input.append(&samples) {
+        self.listen(now, &samples);
+        Ok(())
+    }
+
+    pub(super) fn listen(&mut self, now: Time, samples: &[i16]) {
+        for heard in self.input.append(samples) {
             match heard {
                 Heard::Started { at_ms } => self.speech_started(now, at_ms),
                 Heard::Stopped { at_ms, audio } => self.speech_stopped(now, at_ms, audio),
                 Heard::Full { audio } => self.commit(audio),
             }
         }
-        Ok(())
     }
 
     fn speech_started(&mut self, now: Time, at_ms: u64) {
