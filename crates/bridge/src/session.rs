@@ -31,8 +31,6 @@ pub(crate) const MAX_MESSAGE: u32 = 1 << 20;
 const LIFETIME_S: u64 = 60 * 60;
 /// Messages from connections that may wait to be handled.
 const INBOX: usize = 8;
-/// Connections a session may have at a time, those that are being closed included.
-const MAX_LINKS: usize = 8;
 /// What the upstream may have to say while nobody takes it, in events. Only a client that asks
 /// without ever reading the answers gets there.
 const MAX_UNSAID: usize = 2000;
@@ -157,6 +155,8 @@ struct Session {
     lot: f64,
     links: BTreeMap<Conn, Link>,
     last: u32,
+    /// Whether the session is on one of them.
+    is_attached: bool,
     /// For the connections, which share the session's place.
     slot: Arc<OwnedSemaphorePermit>,
     inbox: mpsc::Sender<(Conn, Heard)>,
@@ -194,6 +194,7 @@ impl Session {
             lot,
             links: BTreeMap::new(),
             last: 0,
+            is_attached: false,
             slot: Arc::new(slot),
             inbox,
             room: Arc::default(),
@@ -207,10 +208,6 @@ impl Session {
 
     /// Takes up a connection.
     fn attach(&mut self, newcomer: Newcomer) {
-        if self.links.len() >= MAX_LINKS {
-            let close = Close::new(Close::RATE_LIMITED, "session.crowded;retry_after_ms=2000");
-            return newcomer.refuse(close);
-        }
         self.last += 1;
         let conn = Conn(self.last);
         let Newcomer { socket, pass } = newcomer;
@@ -221,7 +218,14 @@ impl Session {
         };
         let client = (pass.protocol, pass.sender);
         let clock = self.state.clock;
-        let link = Link::start(conn, socket, client, ties, clock, Limits::default());
+        let mut link = Link::start(conn, socket, client, ties, clock, Limits::default());
+        link.proof_within = pass.mismatch.and_then(|_| {
+            match (self.state.config.fingerprint, pass.expires_at) {
+                (FingerprintPolicy::Enforce, _) => Some(PROOF_TIMEOUT),
+                // It is asked for, but nothing comes of it before the token is over anyway.
+                (_, expires_at) => expires_at.map(|at| at - clock.now()),
+            }
+        });
         self.links.insert(conn, link);
         debug!(session = self.entry.id, %conn, resumes = pass.resumes, "a connection came");
         self.state.registry.counted(&self.entry);
@@ -231,16 +235,21 @@ impl Session {
             resumes: pass.resumes,
             expires_at: pass.expires_at,
         }));
-        if pass.mismatch.is_some() && pass.protocol.is_offhook() {
-            let deadline = match (self.state.config.fingerprint, pass.expires_at) {
-                (FingerprintPolicy::Enforce, _) => PROOF_TIMEOUT,
-                // It is asked for, but nothing comes of it before the token is over anyway.
-                (_, Some(expires_at)) => expires_at - self.state.clock.now(),
-                (_, None) => return,
-            };
-            let reason = "fingerprint";
-            self.tell(Input::RequireRefresh { reason, deadline });
-        }
+    }
+
+    /// Asks for a token from where the client is, once the session is on the connection that came
+    /// with another one. Until then the machine would ask the connection before it.
+    fn ask_for_proof(&mut self) -> bool {
+        let mut open = self.links.values_mut().filter(|link| !link.is_closing());
+        let (Some(only), None) = (open.next(), open.next()) else {
+            return false;
+        };
+        let Some(deadline) = only.proof_within.take() else {
+            return false;
+        };
+        let reason = "fingerprint";
+        self.tell(Input::RequireRefresh { reason, deadline });
+        true
     }
 
     /// Passes on what came over a connection.
@@ -291,6 +300,9 @@ impl Session {
                     continue;
                 }
             };
+            if self.is_attached && self.ask_for_proof() {
+                continue;
+            }
             // What cannot be said yet is not asked for, so that it does not pile up here.
             if !self.server.takes_upstream() || self.links.values().any(Link::is_backed_up) {
                 return Some(until);
@@ -340,7 +352,10 @@ impl Session {
             Output::UpstreamAudio(audio) => self.upstream.hear(now, &audio),
             // The upstream's clock is the audio it is given, which stops by itself. What it is
             // saying it says on, into what the machine keeps.
-            Output::Attached(here) => self.state.registry.attached(&self.entry, here),
+            Output::Attached(here) => {
+                self.is_attached = here;
+                self.state.registry.attached(&self.entry, here);
+            }
             Output::Ended | Output::Wait { .. } => {}
         }
         if self.upstream.unsaid() > MAX_UNSAID {

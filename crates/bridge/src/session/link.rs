@@ -56,6 +56,9 @@ pub(super) struct Link {
     waiting: Arc<Waiting>,
     task: AbortHandle,
     sender: Sender,
+    /// How long the client has to bring a token from where it is, where it has come with one from
+    /// elsewhere and was not asked yet.
+    pub(super) proof_within: Option<Duration>,
     closing: bool,
 }
 
@@ -130,6 +133,7 @@ impl Link {
             waiting,
             task: task.abort_handle(),
             sender,
+            proof_within: None,
             closing: false,
         }
     }
