@@ -15,6 +15,7 @@ mod io;
 mod parts;
 mod reason;
 mod receiving;
+mod refreshing;
 mod ring;
 mod saying;
 mod shape;
@@ -36,6 +37,9 @@ use shape::Shape;
 
 /// Events of the upstream that wait for the first connection at once.
 const EARLY: usize = 64;
+/// What a client that takes nothing may cause to be kept for it beyond the upstream's share, in
+/// bytes: errors about what it sends.
+const ERRORS: usize = 1 << 20;
 
 /// The server end of one session.
 #[derive(Debug)]

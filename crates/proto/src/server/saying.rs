@@ -10,9 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::attachment::Attachment;
+use super::reason::Reason;
 use super::ring::{Audio, Body};
 use super::shape::{Format, base64_bytes};
-use super::{Output, Phase, Server};
+use super::{ERRORS, Output, Phase, Server};
 use crate::wire::server::{Error, Hello, OutputAudioDelta, Stream};
 use crate::wire::{Envelope, ErrorDetail, Fields, ServerEvent};
 use crate::{Conn, Frame, Protocol, Time};
@@ -70,11 +71,21 @@ impl Server {
     }
 
     /// Tells the client about something of its own that cannot be done.
-    pub(super) fn say_error(&mut self, code: &str, message: &str, event_id: Option<String>) {
+    pub(super) fn say_error(
+        &mut self,
+        now: Time,
+        code: &str,
+        message: &str,
+        event_id: Option<String>,
+    ) {
+        if self.ring.bytes() > self.config.ring_bytes + ERRORS {
+            return self.end(now, Reason::Malformed);
+        }
         let mut error = ErrorDetail::invalid_request(code, message);
         error.event_id = event_id;
         let extra = Fields::new();
         self.say(ServerEvent::from(Error { error, extra }).into());
+        self.flush(now);
     }
 
     /// Tells one connection something that means nothing to the next.

@@ -216,13 +216,13 @@ impl Rig {
 
     /// The latest event of a type sent over a connection.
     pub(crate) fn last(&self, conn: u32, kind: &str) -> ServerEvent {
-        let events = self.sent(conn).into_iter().filter_map(|told| match told {
+        let mut events = self.sent(conn).into_iter().filter_map(|told| match told {
             Told::Event(envelope) if envelope.event.kind() == kind => Some(envelope.event),
             _ => None,
         });
         let kinds = self.kinds(conn);
         events
-            .last()
+            .next_back()
             .unwrap_or_else(|| panic!("{kind} is in {kinds:?}"))
     }
 
