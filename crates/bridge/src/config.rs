@@ -95,7 +95,7 @@ impl Config {
             min_token_ttl: 10,
             token_grace: Duration::from_secs(25),
             max_sessions: 256,
-            resume_window: Duration::from_secs(30),
+            resume_window: Duration::from_secs(60),
             drain: Duration::from_secs(5),
             return_spread: Duration::from_secs(5),
         }
