@@ -13,8 +13,10 @@ use crate::random::Random;
 const BASE: Duration = Duration::from_millis(500);
 /// The longest backoff, jitter included.
 const CAP: Duration = Duration::from_secs(5);
-/// The first wait after a drop of this client's alone, at most.
+/// The first wait after a drop, at most, where the server does not say otherwise.
 const LONE: Duration = Duration::from_millis(250);
+/// A server does not make its clients wait for longer than this.
+const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// The wait where many clients are likely to have been dropped at once.
 const MASS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// Without a network it is looked for one this often: not every network is seen.
@@ -69,6 +71,8 @@ pub(super) struct Policy {
     shorts: u32,
     dials: VecDeque<Time>,
     online: bool,
+    /// The first wait after a drop of this client's alone, at most: what the server says.
+    lone: Duration,
 }
 
 impl Policy {
@@ -79,6 +83,7 @@ impl Policy {
             shorts: 0,
             dials: VecDeque::new(),
             online: true,
+            lone: LONE,
         }
     }
 
@@ -86,9 +91,18 @@ impl Policy {
         self.online = online;
     }
 
-    /// An attempt is made now.
-    pub(super) fn dialled(&mut self, now: Time) {
+    /// The server has so many clients that they should come back spread over this.
+    pub(super) fn set_spread(&mut self, spread: Duration) {
+        self.lone = spread.min(LONGEST_SPREAD);
+    }
+
+    /// An attempt to bring the line back is made.
+    pub(super) const fn attempted(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// A connection is dialled now.
+    pub(super) fn dialled(&mut self, now: Time) {
         if self.dials.len() == BUDGET {
             self.dials.pop_front();
         }
@@ -160,7 +174,7 @@ impl Policy {
                 (Cause::ServerRestarting, 0) => mass(&mut self.random),
                 (Cause::NetworkChanged | Cause::Slept | Cause::TokenExpired, 0) => Duration::ZERO,
                 (Cause::ServerFault | Cause::TokenService, tries) => self.backoff(tries),
-                (_, 0) => self.random.between(Duration::ZERO, LONE),
+                (_, 0) => self.random.between(Duration::ZERO, self.lone),
                 (_, tries) => self.backoff(tries),
             },
         }

@@ -74,7 +74,7 @@ impl Client {
     fn reproach(&mut self, now: Time, conn: Conn, close: Close, end: End) {
         if self.next.take_if(|next| next.conn == conn).is_some() {
             self.out.push_back(Output::Close { conn, close });
-            return self.takeover_failed(now, Verdict::Over(end));
+            return self.takeover_failed(now, &Verdict::Over(end));
         }
         if self.link.as_ref().is_some_and(|link| link.conn == conn) {
             self.close(now, conn, close, end);
@@ -127,6 +127,7 @@ impl Client {
                 self.out.push_back(Output::Ignored { detail });
             }
             ServerEvent::Ack(ack) => {
+                self.heed(ack.reconnect_within_ms);
                 if is_open && self.link.as_ref().is_some_and(|link| link.conn == conn) {
                     self.outbox.acknowledge(ack.up_to, ack.commit);
                     self.pump(now);
@@ -160,6 +161,13 @@ impl Client {
                 self.gone(now, conn, Verdict::Over(End::Revoked { reason }));
             }
             event => self.hear(now, conn, event),
+        }
+    }
+
+    /// How long to wait before coming back, should the connection drop.
+    fn heed(&mut self, reconnect_within_ms: Option<u32>) {
+        if let Some(spread) = reconnect_within_ms {
+            self.policy.set_spread(Duration::from_millis(spread.into()));
         }
     }
 
@@ -211,6 +219,7 @@ impl Client {
 
     /// The first event of a connection: whether the session that was there is still there.
     fn hello(&mut self, now: Time, conn: Conn, hello: Hello) {
+        self.heed(hello.reconnect_within_ms);
         let mine = self.session.as_ref().filter(|session| session.can_resume());
         let mine = mine.filter(|session| session.epoch == hello.epoch);
         let resume = mine.map(|session| SessionResume {
@@ -236,6 +245,10 @@ impl Client {
             return;
         }
         link.renewal.schedule(refresh_in.map(|after| now + after));
+        if let (None, Some(expires_at)) = (refresh_in, expires_at) {
+            let left = expires_at.saturating_mul(1000).saturating_sub(server_now);
+            link.leave_at = Some(now + Duration::from_millis(left) * 7 / 10);
+        }
         match resume.filter(|_| link.resumes) {
             Some(resume) => {
                 link.stage = Stage::Resuming;
@@ -243,10 +256,6 @@ impl Client {
                 self.say(conn, resume);
             }
             None => link.fresh = Some(Session::new(hello.session_id, hello.epoch)),
-        }
-        if let (None, Some(expires_at)) = (refresh_in, expires_at) {
-            let left = Duration::from_millis((expires_at * 1000).saturating_sub(server_now));
-            self.reopen_at(now + left.mul_f64(0.7));
         }
     }
 
