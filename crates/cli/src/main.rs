@@ -6,6 +6,8 @@ mod clock;
 mod conductor;
 mod devices;
 mod output;
+#[cfg(test)]
+mod snapshots;
 
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
