@@ -17,7 +17,7 @@ mod text;
 
 pub use model::{AgentEntry, Config};
 pub use offhook_audio as audio;
-pub use offhook_client::{Connector, Credential, Endpoint, EndpointError};
+pub use offhook_client::{Connector, Credential, Endpoint, EndpointError, is_harmless};
 pub use problem::Problem;
 pub use run::{Gone, Phone};
 pub use snapshot::{
