@@ -4,6 +4,7 @@
 //! and go; each is run by a task of its own (`link.rs`), so that a slow one holds up nobody.
 
 mod link;
+mod newcomer;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -12,17 +13,18 @@ use std::time::Duration;
 
 use offhook_proto::server::{Attach, Config, Input, Output, Received, TokenRefused};
 use offhook_proto::wire::Token;
-use offhook_proto::{Close, Conn, Protocol, Server, Time};
+use offhook_proto::{Close, Conn, Server, Time};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::FingerprintPolicy;
-use crate::fingerprint::{Mismatch, Sender};
 use crate::http::{Closing, State};
 use crate::registry::Entry;
+use crate::spread::Spread;
 use crate::token::Refused;
 use crate::upstream::{self, Agent, Upstream};
 use link::{Limits, Link, Ties};
+pub(crate) use newcomer::{Newcomer, Pass, Shape};
 pub(crate) use socket::{Client, Heard, Socket};
 
 /// The largest message taken from a client, in bytes: 16 s of audio.
@@ -36,58 +38,6 @@ const INBOX: usize = 8;
 const MAX_UNSAID: usize = 2000;
 /// How long a client has to prove where it is, where that is enforced.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What a client was let in with, and what was agreed on the upgrade.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    /// The session it is for.
-    pub(crate) session: String,
-    /// Whether the client asked for that session, to go on with it.
-    pub(crate) resumes: bool,
-    pub(crate) user: String,
-    pub(crate) agent: String,
-    /// When its token was minted, in s since the Unix epoch; none for the access token.
-    pub(crate) minted: Option<u64>,
-    /// When its token expires; none if it does not.
-    pub(crate) expires_at: Option<Time>,
-    /// Room for the session, where one has to be made.
-    pub(crate) slot: Option<OwnedSemaphorePermit>,
-    /// The model the client asked for; the agent's name if none.
-    pub(crate) model: String,
-    pub(crate) protocol: Protocol,
-    pub(crate) shape: Shape,
-    pub(crate) sender: Sender,
-    /// How it differs from the one its token was minted by.
-    pub(crate) mismatch: Option<Mismatch>,
-}
-
-/// Which API the client was written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// The one served here.
-    Ga,
-    /// The one before it, which has ended.
-    Beta,
-}
-
-/// A connection on its way to its session.
-pub(crate) struct Newcomer {
-    pub(crate) socket: Socket<Client>,
-    pub(crate) pass: Pass,
-}
-
-impl Newcomer {
-    /// Closes the connection. There is no session to do it.
-    pub(crate) fn refuse(self, close: Close) {
-        tokio::spawn(self.socket.refuse(close));
-    }
-}
-
-impl std::fmt::Debug for Newcomer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Newcomer").field(&self.pass).finish()
-    }
-}
 
 /// What a session is started with, besides its first connection.
 pub(crate) struct Start {
@@ -116,6 +66,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
             return state.registry.remove(&entry);
         }
     };
+    session.tell_spread();
     session.attach(first);
     while let Some(until) = session.settle() {
         tokio::select! {
@@ -132,7 +83,10 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
                 session.closing(closing);
             }
             () = session.room.notified() => {}
-            () = state.clock.wait(until) => session.tell(Input::Tick),
+            () = state.clock.wait(until) => {
+                session.tell_spread();
+                session.tell(Input::Tick);
+            }
         }
     }
     info!(session = entry.id, "ended");
@@ -151,6 +105,7 @@ struct Session {
     agent: String,
     server: Server,
     upstream: Upstream,
+    spread: Spread,
     /// A number between 0 and 1 that is this session's own.
     lot: f64,
     links: BTreeMap<Conn, Link>,
@@ -191,6 +146,7 @@ impl Session {
             entry: entry.clone(),
             user: pass.user.clone(),
             agent: pass.agent.clone(),
+            spread: Spread::default(),
             lot,
             links: BTreeMap::new(),
             last: 0,
@@ -285,6 +241,13 @@ impl Session {
                 });
             }
             Closing::Shutdown => self.tell(Input::Shutdown),
+        }
+    }
+
+    /// More clients than before, or fewer, should come back over a longer time, or a shorter one.
+    fn tell_spread(&mut self) {
+        if let Some(spread) = self.spread.news(self.state.sessions()) {
+            self.tell(Input::Spread(spread));
         }
     }
 

@@ -59,6 +59,7 @@ pub(super) struct Link {
     /// How long the client has to bring a token from where it is, where it has come with one from
     /// elsewhere and was not asked yet.
     pub(super) proof_within: Option<Duration>,
+    is_plain: bool,
     closing: bool,
 }
 
@@ -134,6 +135,7 @@ impl Link {
             task: task.abort_handle(),
             sender,
             proof_within: None,
+            is_plain: !protocol.is_offhook(),
             closing: false,
         }
     }
@@ -165,9 +167,10 @@ impl Link {
         self.closing
     }
 
-    /// Whether the client should read before it is told more.
+    /// Whether the client should read before the upstream is asked for more. Of `offhook.v1` the
+    /// machine knows better, as the client acknowledges.
     pub(super) fn is_backed_up(&self) -> bool {
-        !self.closing && self.waiting.is_much()
+        self.is_plain && !self.closing && self.waiting.is_much()
     }
 
     /// Who is at the other end.

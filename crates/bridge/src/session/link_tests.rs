@@ -67,7 +67,7 @@ async fn a_client_that_does_not_read_is_given_up() {
 
 #[tokio::test]
 async fn what_waits_for_a_client_is_bounded_and_said_to_be_much_before() {
-    let mut rig = rig(Protocol::OffhookV1, Limits::default()).await;
+    let mut rig = rig(Protocol::Plain, Limits::default()).await;
     assert!(!rig.link.is_backed_up());
     rig.link.send(text(BACKED_UP)).unwrap();
     assert!(rig.link.is_backed_up());

@@ -140,6 +140,16 @@ fn an_acknowledgement_over_the_old_connection_saves_repeating() {
 }
 
 #[test]
+fn what_was_ever_sent_is_known_over_every_connection() {
+    let mut ring = filled(3);
+    assert_eq!(sent(&mut ring, V1, LIMIT).len(), 3);
+    assert_eq!(ring.rewind(0, 1), Ok((1, 3)));
+    assert_eq!(sent(&mut ring, V1, 10).len(), 1);
+    assert_eq!(ring.rewind(0, 1), Ok((1, 3)));
+    assert_eq!(ring.acknowledge(3), Ok(()));
+}
+
+#[test]
 fn audio_is_a_frame_or_an_event_as_the_connection_has_it() {
     let mut ring = Ring::new();
     ring.push(audio(0, vec![0; 4]));

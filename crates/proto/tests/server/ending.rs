@@ -131,6 +131,47 @@ fn last_words_that_may_not_have_arrived_are_kept_for_the_window() {
 }
 
 #[test]
+fn the_window_for_last_words_begins_with_them() {
+    let mut rig = Rig::live(V1);
+    rig.run_with(1, ms(60_000));
+    rig.upstream(ResponseDone::default());
+    rig.handle(Input::UpstreamEnded(over()));
+    rig.drop(1);
+    rig.run(ms(29_999));
+    assert!(!rig.ended());
+    rig.run(ms(1));
+    assert!(rig.ended());
+}
+
+#[test]
+fn who_comes_back_for_last_words_is_not_dropped_for_having_heard_them() {
+    let mut rig = Rig::live(V1);
+    rig.upstream(ResponseDone::default());
+    rig.handle(Input::UpstreamEnded(over()));
+    rig.attach(2, V1, true);
+    rig.closes(1, Close::NORMAL);
+    assert!(!rig.ended());
+    rig.resume(2, 2, 1);
+    assert_eq!(rig.close_of(2), Some(over()));
+    rig.closes(2, Close::NORMAL);
+    assert!(rig.ended());
+}
+
+#[test]
+fn an_upstream_that_is_over_is_given_nothing() {
+    let mut config = config();
+    config.in_flight_bytes = 1;
+    let mut rig = Rig::live_with(config, Protocol::OffhookV1Bin);
+    rig.upstream(ResponseDone::default());
+    rig.upstream(ResponseDone::default());
+    rig.handle(Input::UpstreamEnded(over()));
+    rig.say_binary(1, 1);
+    rig.say(1, 2);
+    assert!(rig.heard().is_empty() && rig.given().is_empty());
+    assert_eq!(rig.heartbeat(1).0, 2);
+}
+
+#[test]
 fn last_words_that_have_arrived_are_the_end() {
     for drops in [true, false] {
         let mut rig = Rig::live(V1);

@@ -307,7 +307,7 @@ pub(crate) enum Told {
 }
 
 impl Told {
-    fn read(frame: &Frame) -> Self {
+    pub(crate) fn read(frame: &Frame) -> Self {
         match frame {
             Frame::Text(text) => {
                 let envelope = Envelope::decode(text).expect("the server writes events");
@@ -325,6 +325,17 @@ impl Told {
                     samples: samples.iter().map(|s| i16::from_le_bytes(*s)).collect(),
                 }
             }
+        }
+    }
+
+    /// What it says, whether as a frame or as an event.
+    pub(crate) fn sound(&self) -> String {
+        match self {
+            Self::Audio { samples, .. } => encode_pcm16(samples),
+            Self::Event(envelope) => match &envelope.event {
+                ServerEvent::OutputAudioDelta(delta) => delta.delta.clone(),
+                _ => envelope.encode(),
+            },
         }
     }
 

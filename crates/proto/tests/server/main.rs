@@ -1,5 +1,6 @@
 //! Whole sessions at the server end, over connections that come and go, in virtual time.
 
+mod anything;
 mod audio;
 mod ending;
 mod flowing;

@@ -127,6 +127,7 @@ fn an_event_that_cannot_be_read_is_answered_and_counts() {
     assert_eq!(error_of(&rig), expected);
     rig.text(1, r#"{"event_id":"f","seq":2}"#);
     assert_eq!(error_of(&rig).1.as_deref(), Some("f"));
+    assert_eq!(rig.heartbeat(1), (2, 2), "and nothing more will come of it");
     rig.text(1, "no json");
     assert_eq!(error_of(&rig).1, None);
     rig.clear();
