@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::link::{Session, Stage};
+use super::link::{Link, Session, Stage};
 use super::policy::Wait;
 use super::verdict::{Verdict, first_closed};
 use super::{Cause, Client, End, Output, Phase, Received};
@@ -64,8 +64,17 @@ impl Client {
         };
         let (error, protocol) = (link.last_error.take(), link.protocol);
         let verdict = match self.phase {
+        // The newer connection that took the session over may be our own: what the server told it is
+        // on its way.
+        let is_ours = |next: &Link| next.conn != conn && next.stage == Stage::Resuming;
+        let by_us = close.code == Close::SUPERSEDED && self.next.as_ref().is_some_and(is_ours);
+        if by_us && let Some(link) = self.link_mut(conn) {
+            // However short its life was, nobody else ended it.
+            link.connected_at = None;
+        }
             Phase::Dialling { .. } => first_closed(close, error),
             _ => self.strikes.closed(now, close, error, protocol),
+            _ if by_us => Verdict::again(Cause::ServerRestarting, Wait::AtOnce),
         };
         self.gone(now, conn, verdict);
     }
