@@ -31,9 +31,15 @@ impl Client {
             }
             ServerEvent::Error(error) => {
                 let about = error.error.event_id.as_deref();
-                let link = self.link_mut(conn);
-                if about.is_some_and(|id| link.is_some_and(|link| link.renewal.is_about(id))) {
-                    return self.renew_again(now, conn);
+                let renewal = self.link_mut(conn).map(|link| &link.renewal);
+                if let (Some(id), Some(renewal)) = (about, renewal) {
+                    if renewal.is_about(id) {
+                        return self.renew_again(now, conn);
+                    }
+                    // The caller knows nothing of it.
+                    if renewal.was_about(id) {
+                        return;
+                    }
                 }
                 if let Some(link) = self.link_mut(conn) {
                     link.last_error = Some(error.error.clone());
