@@ -96,6 +96,8 @@ pub struct Client {
     settings: Option<SessionUpdate>,
     /// Items that a new session was told and echoes.
     echoes: BTreeSet<String>,
+    /// Items that it was told in writing: it has no audio of them that could be cut.
+    told: BTreeSet<String>,
     played: Option<Played>,
     catching_up: Option<flow::CatchingUp>,
     shown: Option<State>,
@@ -128,6 +130,7 @@ impl Client {
             history: History::default(),
             settings: None,
             echoes: BTreeSet::new(),
+            told: BTreeSet::new(),
             played: None,
             catching_up: None,
             shown: None,
@@ -222,6 +225,11 @@ impl Client {
             _ => {}
         }
         self.history.note(&event);
+        if let ClientEvent::ConversationItemTruncate(cut) = &event
+            && self.told.contains(&cut.item_id)
+        {
+            return;
+        }
         if matches!(event, ClientEvent::ResponseCreate(_))
             && let Some(session) = &mut self.session
         {
