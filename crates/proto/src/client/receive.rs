@@ -264,7 +264,20 @@ impl Client {
                 link.deadline = deadline;
                 self.say(conn, resume);
             }
-            None => link.fresh = Some(Session::new(hello.session_id, hello.epoch)),
+            None => {
+                // A new session that another connection was for, of which nothing came here: it waits
+                // to be told from where it goes on, which is its beginning.
+                let begun = (hello.generation > 1).then(|| SessionResume {
+                    session_id: hello.session_id.clone(),
+                    epoch: hello.epoch.clone(),
+                    next_seq: 1,
+                    ..SessionResume::default()
+                });
+                link.fresh = Some(Session::new(hello.session_id, hello.epoch));
+                if let Some(resume) = begun {
+                    self.say(conn, resume);
+                }
+            }
         }
     }
 
