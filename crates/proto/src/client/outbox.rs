@@ -264,6 +264,16 @@ impl Outbox {
             };
             if kept {
                 self.kept += entry.what.samples();
+        // Of a loss the beginning may have arrived after all: the rest is still to be told.
+        let index = self.index_after(self.sent);
+        if let Some(Entry { seq, what }) = index
+            .checked_sub(1)
+            .and_then(|before| self.entries.get_mut(before))
+            && let What::Lost { through, .. } = what
+            && *through > self.sent
+        {
+            *seq = self.sent + 1;
+        }
                 self.controls += usize::from(matches!(entry.what, What::Control { .. }));
                 self.push(entry.what);
             }

@@ -163,3 +163,21 @@ fn events_have_a_bound() {
     outbox.acknowledge(10, 0);
     assert!(control(&mut outbox), "what has arrived makes room");
 }
+
+#[test]
+fn a_loss_of_which_the_beginning_had_arrived_is_told_from_there() {
+    let mut outbox = outbox(60);
+    for _ in 0..3 {
+        audio(&mut outbox);
+        send(&mut outbox);
+    }
+    outbox.stop();
+    audio(&mut outbox);
+    audio(&mut outbox);
+    outbox.rewind(1, 0);
+    let next = outbox.next().expect("a loss is to be told");
+    assert_eq!(next.seq, 2);
+    assert!(matches!(next.what, What::Lost { through: 2, .. }));
+    outbox.mark_sent(true);
+    assert_eq!(outbox.next().map(|entry| entry.seq), Some(3));
+}
