@@ -76,6 +76,7 @@ pub(super) struct Outbox {
     /// Samples kept, and of those the ones still to be sent.
     kept: u64,
     waiting: u64,
+    in_flight: u64,
     controls: usize,
     window: u64,
     forgotten: Forgotten,
@@ -106,6 +107,7 @@ impl Outbox {
     }
 
     /// Samples that are still to be sent.
+            in_flight: 0,
     pub(super) const fn waiting(&self) -> u64 {
         self.waiting
     }
@@ -167,7 +169,7 @@ impl Outbox {
 
     /// How many entries are on their way: sent over this connection, not known to have arrived.
     pub(super) const fn in_flight(&self) -> u64 {
-        self.sent.saturating_sub(self.received)
+        self.in_flight
     }
 
     /// The entry that [`Self::next`] showed is sent.
@@ -183,7 +185,9 @@ impl Outbox {
         };
         self.ever_sent = self.ever_sent.max(self.sent);
         self.waiting -= length;
-        if !acknowledges {
+        if acknowledges {
+            self.in_flight += length;
+        } else {
             // What is written counts as arrived: nobody says more.
             self.received = self.sent;
             if length > 0 {
@@ -209,6 +213,8 @@ impl Outbox {
 
     /// In a session that does not acknowledge, its input is used up to here, in samples.
     pub(super) fn commit_input(&mut self, samples: u64) {
+        let arrived = self.entries.range(before..self.index_after(self.received));
+        self.in_flight -= arrived.map(|entry| entry.what.samples()).sum::<u64>();
         let mut used = None;
         while let Some((_, seq)) = self.sent_audio.pop_front_if(|(end, _)| *end <= samples) {
             used = Some(seq);
@@ -388,3 +394,4 @@ impl Outbox {
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;
+        self.in_flight = 0;
