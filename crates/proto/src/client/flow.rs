@@ -124,7 +124,8 @@ impl Client {
         (!full || entry.what.samples() == 0).then(|| self.pace.open_at())
     }
 
-    /// In a session that does not say what it used: what is old and was no speech is.
+    /// In a session that does not say what it used: what is old and was no speech is, if it is known
+    /// to have arrived.
     fn suppose_used(&mut self) {
         let Some(session) = self
             .session
@@ -133,7 +134,7 @@ impl Client {
         else {
             return;
         };
-        let used = self.outbox.session_input();
+        let used = self.outbox.proved_input();
         let used = used.saturating_sub(samples(SURELY_USED));
         if used > session.spoke_until {
             self.outbox.commit_input(used);

@@ -84,7 +84,16 @@ pub(super) struct Outbox {
     /// samples of the session's input, with its sequence number.
     sent_audio: VecDeque<(u64, u64)>,
     session_input: u64,
+    /// What had been given when it was asked for signs of life, and when that was; the latest last.
+    asked: VecDeque<(u64, u64)>,
+    /// It has had this for a while: it answered a question that was asked well after it.
+    proved: u64,
 }
+
+/// Questions without an answer that are remembered; a line that owes so many is dead.
+const ASKED: usize = 16;
+/// How long a far end takes to say that it hears speech, at most, in ms.
+const SETTLED_MS: u64 = 1000;
 
 impl Outbox {
     pub(super) fn new(window: Duration) -> Self {
@@ -98,16 +107,18 @@ impl Outbox {
             captured: 0,
             kept: 0,
             waiting: 0,
+            in_flight: 0,
             controls: 0,
             window: samples(window),
             forgotten: Forgotten::default(),
             sent_audio: VecDeque::new(),
             session_input: 0,
+            asked: VecDeque::new(),
+            proved: 0,
         }
     }
 
     /// Samples that are still to be sent.
-            in_flight: 0,
     pub(super) const fn waiting(&self) -> u64 {
         self.waiting
     }
@@ -167,7 +178,7 @@ impl Outbox {
         self.entries.get(self.index_after(self.sent))
     }
 
-    /// How many entries are on their way: sent over this connection, not known to have arrived.
+    /// Samples that are on their way: sent over this connection, not known to have arrived.
     pub(super) const fn in_flight(&self) -> u64 {
         self.in_flight
     }
@@ -200,7 +211,10 @@ impl Outbox {
 
     /// Everything up to `seq` has arrived.
     pub(super) fn acknowledge(&mut self, received: u64, committed: u64) {
+        let before = self.index_after(self.received);
         self.received = self.received.max(received.min(self.sent));
+        let arrived = self.entries.range(before..self.index_after(self.received));
+        self.in_flight -= arrived.map(|entry| entry.what.samples()).sum::<u64>();
         self.commit(committed);
     }
 
@@ -213,8 +227,6 @@ impl Outbox {
 
     /// In a session that does not acknowledge, its input is used up to here, in samples.
     pub(super) fn commit_input(&mut self, samples: u64) {
-        let arrived = self.entries.range(before..self.index_after(self.received));
-        self.in_flight -= arrived.map(|entry| entry.what.samples()).sum::<u64>();
         let mut used = None;
         while let Some((_, seq)) = self.sent_audio.pop_front_if(|(end, _)| *end <= samples) {
             used = Some(seq);
@@ -224,15 +236,44 @@ impl Outbox {
         }
     }
 
-    /// How much audio a session that does not acknowledge was given, in samples.
-    pub(super) const fn session_input(&self) -> u64 {
-        self.session_input
+    /// The far end is asked for a sign of life, at this time in ms.
+    pub(super) fn asked(&mut self, at_ms: u64) {
+        if self.asked.len() == ASKED {
+            self.asked.pop_front();
+        }
+        self.asked.push_back((at_ms, self.session_input));
+    }
+
+    /// It answered the question of that time: what it was given a while before, it has had for a
+    /// while, and what it had to say about it has come.
+    pub(super) fn proved(&mut self, at_ms: u64) {
+        let before = |(at, _): &(u64, u64)| at + SETTLED_MS <= at_ms;
+        if let Some(before) = self.asked.iter().rposition(before) {
+            self.proved = self.proved.max(self.asked[before].1);
+            self.asked.drain(..before);
+        }
+    }
+
+    /// How much audio a session that does not acknowledge is known to have had for a while, in
+    /// samples.
+    pub(super) const fn proved_input(&self) -> u64 {
+        self.proved
     }
 
     /// A new connection of the same session: what has not arrived is to be sent again.
     pub(super) fn rewind(&mut self, received: u64, committed: u64) {
         self.received = self.received.max(received.min(self.ever_sent));
         self.sent = self.received;
+        // Of a loss the beginning may have arrived after all: the rest is still to be told.
+        let index = self.index_after(self.sent);
+        if let Some(Entry { seq, what }) = index
+            .checked_sub(1)
+            .and_then(|before| self.entries.get_mut(before))
+            && let What::Lost { through, .. } = what
+            && *through > self.sent
+        {
+            *seq = self.sent + 1;
+        }
         self.recount();
         self.commit(committed);
     }
@@ -257,6 +298,7 @@ impl Outbox {
         (self.received, self.committed) = (0, 0);
         (self.kept, self.controls) = (0, 0);
         (self.session_input, self.sent_audio) = (0, VecDeque::new());
+        (self.asked, self.proved) = (VecDeque::new(), 0);
         for (event_id, event) in first {
             self.controls += 1;
             self.push(What::Control { event_id, event });
@@ -270,16 +312,6 @@ impl Outbox {
             };
             if kept {
                 self.kept += entry.what.samples();
-        // Of a loss the beginning may have arrived after all: the rest is still to be told.
-        let index = self.index_after(self.sent);
-        if let Some(Entry { seq, what }) = index
-            .checked_sub(1)
-            .and_then(|before| self.entries.get_mut(before))
-            && let What::Lost { through, .. } = what
-            && *through > self.sent
-        {
-            *seq = self.sent + 1;
-        }
                 self.controls += usize::from(matches!(entry.what, What::Control { .. }));
                 self.push(entry.what);
             }
@@ -384,7 +416,9 @@ impl Outbox {
         self.entries.partition_point(|entry| entry.seq <= seq)
     }
 
+    /// Nothing is on its way.
     fn recount(&mut self) {
+        self.in_flight = 0;
         let first = self.index_after(self.sent);
         let waiting = self.entries.range(first..);
         self.waiting = waiting.map(|entry| entry.what.samples()).sum();
@@ -394,4 +428,3 @@ impl Outbox {
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;
-        self.in_flight = 0;

@@ -146,7 +146,14 @@ fn without_acknowledgements_the_place_in_the_input_says_what_is_used() {
     while outbox.next().is_some() {
         outbox.mark_sent(false);
     }
-    assert_eq!(outbox.session_input(), 5 * FRAME);
+    outbox.asked(5_000);
+    outbox.asked(5_100);
+    outbox.proved(5_100);
+    assert_eq!(outbox.proved_input(), 0, "it may still say that it hears speech");
+    outbox.asked(6_000);
+    assert_eq!(outbox.proved_input(), 0, "no answer");
+    outbox.proved(6_000);
+    assert_eq!(outbox.proved_input(), 5 * FRAME);
     outbox.commit_input(3 * FRAME + 1);
     assert_eq!(outbox.kept, 2 * FRAME);
 }

@@ -31,6 +31,7 @@ impl Client {
             Received::Alive(pong) => {
                 if let (Some(sent_ms), Some(link)) = (pong, self.link_mut(conn)) {
                     link.answered(now, sent_ms);
+                    self.outbox.proved(sent_ms);
                 }
                 self.heard(now, conn);
             }
@@ -63,7 +64,6 @@ impl Client {
             return;
         };
         let (error, protocol) = (link.last_error.take(), link.protocol);
-        let verdict = match self.phase {
         // The newer connection that took the session over may be our own: what the server told it is
         // on its way.
         let is_ours = |next: &Link| next.conn != conn && next.stage == Stage::Resuming;
@@ -72,9 +72,10 @@ impl Client {
             // However short its life was, nobody else ended it.
             link.connected_at = None;
         }
+        let verdict = match self.phase {
             Phase::Dialling { .. } => first_closed(close, error),
-            _ => self.strikes.closed(now, close, error, protocol),
             _ if by_us => Verdict::again(Cause::ServerRestarting, Wait::AtOnce),
+            _ => self.strikes.closed(now, close, error, protocol),
         };
         self.gone(now, conn, verdict);
     }

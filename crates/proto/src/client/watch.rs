@@ -149,6 +149,7 @@ impl Client {
             };
             self.say(conn, ping);
         } else {
+            self.outbox.asked(payload);
             self.out.push_back(Output::Ping { conn, payload });
         }
     }
