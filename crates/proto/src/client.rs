@@ -98,6 +98,8 @@ pub struct Client {
     echoes: BTreeSet<String>,
     /// Items that it was told in writing: it has no audio of them that could be cut.
     told: BTreeSet<String>,
+    /// The latest events that brought a token.
+    refreshes: VecDeque<String>,
     played: Option<Played>,
     catching_up: Option<flow::CatchingUp>,
     shown: Option<State>,
@@ -131,6 +133,7 @@ impl Client {
             settings: None,
             echoes: BTreeSet::new(),
             told: BTreeSet::new(),
+            refreshes: VecDeque::new(),
             played: None,
             catching_up: None,
             shown: None,

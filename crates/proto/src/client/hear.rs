@@ -31,13 +31,13 @@ impl Client {
             }
             ServerEvent::Error(error) => {
                 let about = error.error.event_id.as_deref();
-                let renewal = self.link_mut(conn).map(|link| &link.renewal);
-                if let (Some(id), Some(renewal)) = (about, renewal) {
-                    if renewal.is_about(id) {
+                if let Some(id) = about {
+                    let link = self.link_mut(conn);
+                    if link.is_some_and(|link| link.renewal.is_about(id)) {
                         return self.renew_again(now, conn);
                     }
-                    // The caller knows nothing of it.
-                    if renewal.was_about(id) {
+                    // Late, or about a connection that is gone; the caller knows nothing of it.
+                    if self.refreshes.iter().any(|refresh| refresh == id) {
                         return;
                     }
                 }

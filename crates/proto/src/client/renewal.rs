@@ -1,6 +1,5 @@
 //! A connection's token, renewed in band before it expires. Audio never waits for it.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::time::Duration;
 
@@ -14,12 +13,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Renewal {
     stage: Stage,
     tries: u32,
-    /// The latest events that brought a token: their answers may come late.
-    events: VecDeque<String>,
 }
-
-/// Events whose answers may still come.
-const EVENTS: usize = 8;
 
 #[derive(Debug)]
 enum Stage {
@@ -39,7 +33,6 @@ impl Renewal {
         Self {
             stage: Stage::None,
             tries: 0,
-            events: VecDeque::new(),
         }
     }
 
@@ -71,10 +64,6 @@ impl Renewal {
     pub(super) fn fetched(&mut self, now: Time, event_id: &str) -> bool {
         let wanted = matches!(self.stage, Stage::Fetching { .. });
         if wanted {
-            if self.events.len() == EVENTS {
-                self.events.pop_front();
-            }
-            self.events.push_back(event_id.into());
             self.stage = Stage::Sent {
                 event_id: event_id.into(),
                 deadline: now + LIMIT,
@@ -86,11 +75,6 @@ impl Renewal {
     /// Whether an error about this event is an error about the token.
     pub(super) fn is_about(&self, event_id: &str) -> bool {
         matches!(&self.stage, Stage::Sent { event_id: sent, .. } if sent == event_id)
-    }
-
-    /// Whether an event brought a token, of which nothing is awaited any more.
-    pub(super) fn was_about(&self, event_id: &str) -> bool {
-        self.events.iter().any(|event| event == event_id)
     }
 
     /// Whether the step under way has taken too long.
@@ -144,7 +128,7 @@ mod tests {
         assert!(renewal.is_about("event_1") && !renewal.is_about("event_2"));
         assert!(renewal.is_late(at(22)));
         renewal.again(at(23));
-        assert!(!renewal.is_about("event_1") && renewal.was_about("event_1"));
+        assert!(!renewal.is_about("event_1"));
         assert_eq!((renewal.tries(), renewal.deadline()), (1, Some(at(23))));
         renewal.schedule(None);
         assert_eq!((renewal.tries(), renewal.deadline()), (0, None));
