@@ -46,6 +46,12 @@ impl Stopwatch {
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// Ready when this much time has passed since the start; for what delays things on purpose.
+    /// Must be called within a tokio runtime.
+    pub async fn shows(self, time: Duration) {
+        tokio::time::sleep_until((self.0 + time).into()).await;
+    }
 }
 
 /// Looks at a condition until it yields something, for `limit` at most.

@@ -7,6 +7,7 @@ pub mod display;
 pub mod environment;
 pub mod program;
 pub mod pulse;
+pub mod relay;
 pub mod rogue;
 pub mod scratch;
 pub mod signal;
