@@ -54,7 +54,7 @@ impl Default for Config {
             client_silence: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             resume_timeout: Duration::from_secs(5),
-            resume_window: Duration::from_secs(30),
+            resume_window: Duration::from_secs(60),
             token_grace: Duration::from_secs(25),
             max_frame_bytes: 1 << 20,
             ring_bytes: 8 << 20,
@@ -79,10 +79,6 @@ pub struct Attach {
 
 /// What happened.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "passed straight on, never stored"
-)]
 pub enum Input<'a> {
     /// A connection was accepted. The one before it is closed once this one has shown that it goes
     /// on where that one stopped.
@@ -114,6 +110,9 @@ pub enum Input<'a> {
         /// How long it is waited for.
         deadline: Duration,
     },
+    /// So many clients are there that one whose connection drops should wait up to this long before
+    /// it comes back, lest all come together.
+    Spread(Duration),
     /// The session or its user was revoked.
     Revoke {
         /// Why, as a code.
@@ -201,9 +200,10 @@ pub enum Output {
         /// The token.
         token: Token,
     },
-    /// Give an event to the upstream.
+    /// Give an event to the upstream. Audio that came as an event stays one.
     Upstream(Envelope<ClientEvent>),
-    /// Give the caller's audio to the upstream: PCM16 little-endian, 24 kHz, mono.
+    /// Give the caller's audio, which came as a binary frame, to the upstream: PCM16 little-endian,
+    /// 24 kHz, mono.
     UpstreamAudio(alloc::vec::Vec<u8>),
     /// Give nothing to the upstream for now, or again: its clock stops while nobody is there.
     Attached(bool),
