@@ -1,0 +1,12 @@
+//! Calls over real sockets, against a bridge that does what the test says.
+#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
+mod close;
+mod dial;
+mod peer;
+mod plain;
+mod refresh;
+mod resume;
+mod rig;
+mod secrets;
+mod tls;
