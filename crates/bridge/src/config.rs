@@ -39,8 +39,8 @@ pub struct Config {
     pub max_sessions: u32,
     /// `offhook.v1`: how long a session is kept without a connection; at most 120 s.
     pub resume_window: Duration,
-    /// How long `offhook.v1` sessions have to leave when the bridge stops. None of them is kept
-    /// waiting if there is none.
+    /// How long clients of `offhook.v1` have to leave when the bridge stops; it does not wait where
+    /// there are none, nor once they have left.
     pub drain: Duration,
     /// The time over which those sessions are told to come back, each at a moment of its own.
     pub return_spread: Duration,
@@ -95,7 +95,7 @@ impl Config {
             min_token_ttl: 10,
             token_grace: Duration::from_secs(25),
             max_sessions: 256,
-            resume_window: Duration::from_secs(30),
+            resume_window: Duration::from_secs(60),
             drain: Duration::from_secs(5),
             return_spread: Duration::from_secs(5),
         }

@@ -58,6 +58,7 @@ mod registry;
 mod serve;
 mod session;
 mod sessions;
+mod spread;
 mod token;
 mod upstream;
 

@@ -20,6 +20,7 @@ use tracing::{debug, info, warn};
 use crate::FingerprintPolicy;
 use crate::http::{Closing, State};
 use crate::registry::Entry;
+use crate::spread::Spread;
 use crate::token::Refused;
 use crate::upstream::{self, Agent, Upstream};
 use link::{Limits, Link, Ties};
@@ -65,6 +66,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
             return state.registry.remove(&entry);
         }
     };
+    session.tell_spread();
     session.attach(first);
     while let Some(until) = session.settle() {
         tokio::select! {
@@ -81,7 +83,10 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
                 session.closing(closing);
             }
             () = session.room.notified() => {}
-            () = state.clock.wait(until) => session.tell(Input::Tick),
+            () = state.clock.wait(until) => {
+                session.tell_spread();
+                session.tell(Input::Tick);
+            }
         }
     }
     info!(session = entry.id, "ended");
@@ -100,6 +105,7 @@ struct Session {
     agent: String,
     server: Server,
     upstream: Upstream,
+    spread: Spread,
     /// A number between 0 and 1 that is this session's own.
     lot: f64,
     links: BTreeMap<Conn, Link>,
@@ -140,6 +146,7 @@ impl Session {
             entry: entry.clone(),
             user: pass.user.clone(),
             agent: pass.agent.clone(),
+            spread: Spread::default(),
             lot,
             links: BTreeMap::new(),
             last: 0,
@@ -234,6 +241,13 @@ impl Session {
                 });
             }
             Closing::Shutdown => self.tell(Input::Shutdown),
+        }
+    }
+
+    /// More clients than before, or fewer, should come back over a longer time, or a shorter one.
+    fn tell_spread(&mut self) {
+        if let Some(spread) = self.spread.news(self.state.sessions()) {
+            self.tell(Input::Spread(spread));
         }
     }
 

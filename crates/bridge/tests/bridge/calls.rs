@@ -79,7 +79,7 @@ async fn offhook_v1_says_hello_first_and_counts() {
     let hello = call.event().await;
     assert_eq!(hello["type"], "offhook.hello");
     assert_eq!(hello["generation"], 1);
-    assert_eq!(hello["resume_window_ms"], 30_000);
+    assert_eq!(hello["resume_window_ms"], 60_000);
     // What is of the connection only is not counted.
     assert!(hello.get("seq").is_none());
     let created = call.event().await;

@@ -32,10 +32,12 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// A bridge with an access token, otherwise as `change` has it.
+    /// A bridge with an access token that waits for nobody when it stops; otherwise as `change` has
+    /// it.
     pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let mut config = Config::new(listen, Access::Token(KEY.into()));
+        config.drain = Duration::ZERO;
         change(&mut config);
         let bridge = Bridge::new(config).unwrap();
         let listener = bridge.bind().await.unwrap();

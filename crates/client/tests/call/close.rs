@@ -28,6 +28,7 @@ async fn away(caller: &mut Caller) -> (Cause, Duration) {
                 cause,
                 match doing {
                     Doing::Waiting { until } => until - at,
+                    Doing::Trying(_) => Duration::ZERO,
                     other => panic!("{other:?}"),
                 },
             )),

@@ -3,6 +3,11 @@
 
 mod close;
 mod dial;
+#[cfg(target_os = "linux")]
+#[path = "../namespace/mod.rs"]
+mod namespace;
+#[cfg(target_os = "linux")]
+mod network;
 mod peer;
 mod plain;
 mod refresh;

@@ -183,6 +183,18 @@ impl Peer {
         }
     }
 
+    /// The next ping or acknowledgement.
+    pub(crate) async fn control(&mut self) -> Value {
+        loop {
+            if let Some(Ok(Message::Text(text))) = soon(self.socket.next()).await {
+                let event: Value = serde_json::from_str(&text).unwrap();
+                if is_control(&event) {
+                    return event;
+                }
+            }
+        }
+    }
+
     /// The next event; audio before it is passed over.
     pub(crate) async fn event(&mut self) -> Value {
         loop {
@@ -205,9 +217,13 @@ impl Peer {
     }
 }
 
+fn is_control(event: &Value) -> bool {
+    event["type"] == "offhook.ping" || event["type"] == "offhook.ack"
+}
+
 fn event(event: Value) -> Option<Heard> {
     match event["type"].as_str().unwrap() {
-        "offhook.ping" | "offhook.ack" => None,
+        _ if is_control(&event) => None,
         "input_audio_buffer.append" => Some(Heard::Audio {
             seq: event["seq"].as_u64().unwrap_or_default(),
             samples: decode_pcm16(event["audio"].as_str().unwrap()).unwrap(),

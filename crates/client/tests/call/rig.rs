@@ -39,7 +39,11 @@ pub(crate) struct Asked {
 
 impl Bridge {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_at(address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         Self {
             listener,
@@ -143,7 +147,7 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> String {
         {
             return text.into_owned();
         }
-        let mut part = [0; 4096];
+        let mut part = vec![0; 4096];
         let count = stream.read(&mut part).await.unwrap();
         assert!(count > 0, "it ends after {text:?}");
         request.extend_from_slice(&part[..count]);

@@ -55,7 +55,7 @@ async fn a_certificate_of_an_authority_of_ones_own_is_taken_only_where_trusted()
     let trusting = Connector::with_tls(trusting);
     let mut caller = dial_through(trusting, &url, key(), client::Config::default());
     let accepted = soon(acceptor.accept(bridge.accept().await)).await;
-    let (mut socket, _) = upgrade(accepted.unwrap(), PLAIN).await;
+    let (mut socket, _) = Box::pin(upgrade(accepted.unwrap(), PLAIN)).await;
     let created = r#"{"type":"session.created","session":{"id":"sess_1"}}"#;
     socket.send(Message::text(created)).await.unwrap();
     caller.live().await;
