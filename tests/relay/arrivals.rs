@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 
 use super::{Arrivals, Shared, connection};
 
@@ -37,7 +38,7 @@ pub(super) async fn accept(shared: Arc<Shared>, mut ear: Ear, mut orders: mpsc::
                     }
                 }
             }
-            Some(stream) = ear.next() => {
+            stream = ear.next() => {
                 let (connection, fate) = shared.enter();
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
@@ -59,9 +60,15 @@ pub(super) enum Ear {
 }
 
 impl Ear {
-    async fn next(&self) -> Option<TcpStream> {
+    async fn next(&self) -> TcpStream {
         match self {
-            Self::Open(listener) => listener.accept().await.ok().map(|(stream, _)| stream),
+            Self::Open(listener) => loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => return stream,
+                    // Out of files, or the other side is gone already.
+                    Err(_) => yield_now().await,
+                }
+            },
             Self::Shut(_) => std::future::pending().await,
         }
     }
