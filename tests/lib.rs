@@ -3,8 +3,11 @@
 
 pub mod bus;
 pub mod clock;
+pub mod counting;
 pub mod display;
 pub mod environment;
+pub mod numbers;
+pub mod offer;
 pub mod program;
 pub mod pulse;
 pub mod relay;
@@ -14,4 +17,5 @@ pub mod signal;
 pub mod softphone;
 pub mod sound;
 pub mod tls_front;
+pub mod together;
 pub mod web_driver;
