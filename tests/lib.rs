@@ -6,6 +6,7 @@ pub mod clock;
 pub mod counting;
 pub mod display;
 pub mod environment;
+pub mod hosts;
 pub mod numbers;
 pub mod offer;
 pub mod program;
