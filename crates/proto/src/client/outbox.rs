@@ -336,7 +336,8 @@ impl Outbox {
     }
 
     /// Makes the audio fit the window again: first goes what has arrived, though it may not be used
-    /// yet, then what has not been sent. What is on its way stays.
+    /// yet, then what was never sent. What was sent stays until it is known to have arrived: over a
+    /// line that is gone it may have, and then it is not lost.
     fn make_room(&mut self) -> Option<Range> {
         let mut lost: Option<Range> = None;
         while self.kept > self.window {
@@ -345,7 +346,8 @@ impl Outbox {
             {
                 self.forgotten.push(seq, range);
                 self.remove(index);
-            } else if let Some((index, seq, range)) = self.first_audio(self.index_after(self.sent))
+            } else if let Some((index, seq, range)) =
+                self.first_audio(self.index_after(self.ever_sent))
             {
                 lost.get_or_insert(range).to = range.to;
                 self.lose(index, seq, range);
