@@ -1,6 +1,7 @@
 //! Offhook's two commands, `run` and `test`, and what its developers need besides.
 
 mod apt;
+mod bench;
 mod bindings;
 mod cargo;
 mod child;
@@ -58,6 +59,8 @@ enum Task {
     /// line. Installs espeak-ng and sox if they are missing. The WAVs are committed: run this
     /// only after changing a text or a voice.
     Prompts(prompts::Options),
+    /// Compare Offhook's client with others under the same faults
+    Bench(bench::Options),
     /// Generate ui/src/bindings.ts from the Rust types of crates/phone
     Bindings,
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Doctor => doctor::doctor(),
         Task::Icons => icons::icons().map(|()| ExitCode::SUCCESS),
         Task::Prompts(options) => prompts::prompts(&options).map(|()| ExitCode::SUCCESS),
+        Task::Bench(options) => bench::bench(&options),
         Task::Bindings => bindings::bindings().map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

@@ -27,10 +27,10 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             "the page's packages are those of the lock file",
             10,
             || {
-                if node::is_installed() {
+                if node::is_installed(&paths::ui()) {
                     Vec::new()
                 } else {
-                    vec![quiet(node::install_command())]
+                    vec![quiet(node::install_command(&paths::ui()))]
                 }
             },
         )
@@ -39,6 +39,11 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             vec![cargo::cargo(["fmt", "--check"])]
         }),
         page("ui-lint", "ESLint and Prettier have nothing to say", "lint"),
+        page(
+            "bench-lint",
+            "the same for the benchmarks' JavaScript",
+            "lint:bench",
+        ),
         page("ui-types", "svelte-check and tsc find no error", "check"),
         Stage {
             has_tests: true,
