@@ -7,7 +7,7 @@ use toml::Table;
 use crate::tree::{Breach, Tree};
 
 /// The arrows of ARCHITECTURE.md: exactly these, no more and no fewer.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("offhook-proto", &[]),
     ("offhook-client", &["offhook-proto"]),
     ("offhook-audio", &[]),
@@ -19,14 +19,16 @@ const EDGES: [(&str, &[&str]); 8] = [
         "offhook-bench",
         &["offhook-client", "offhook-proto", "offhook-tests"],
     ),
+    ("offhook-sim", &["offhook-proto"]),
 ];
 
-/// What nothing depends on: the programs, their tests, and the tasks. Only the benchmarks use the
-/// rigs of the tests.
-const LEAVES: [&str; 5] = [
+/// What nothing depends on: the programs, their tests, the simulation, and the tasks. Only the
+/// benchmarks use the rigs of the tests.
+const LEAVES: [&str; 6] = [
     "offhook-bench",
     "offhook-cli",
     "offhook-desktop",
+    "offhook-sim",
     "offhook-tests",
     "xtask",
 ];

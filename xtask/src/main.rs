@@ -16,6 +16,7 @@ mod prompts;
 mod run;
 mod say;
 mod setup;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -47,6 +48,12 @@ enum Task {
     /// "N passed, N failed", over all test runners together; a stage that failed without naming
     /// a failing test counts as one. The exit code is 0 only if nothing failed.
     Test(test::Options),
+    /// Run simulated calls over a network that fails, and check what must hold in each
+    ///
+    /// Both ends of a session, an upstream, a token service and the network between them, in
+    /// virtual time, everything drawn from the seed. A failure names the call, what did not hold,
+    /// and the command that runs it again with its log.
+    Sim(sim::Options),
     /// Install what building and testing needs (apt on Debian and Ubuntu), or say what to install
     Setup(setup::Options),
     /// Say what is installed, what is missing, and which versions
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.task {
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
+        Task::Sim(options) => sim::sim(&options),
         Task::Setup(options) => setup::setup(options.purpose).map(|()| ExitCode::SUCCESS),
         Task::Doctor => doctor::doctor(),
         Task::Icons => icons::icons().map(|()| ExitCode::SUCCESS),

@@ -100,6 +100,15 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
         )
         .after(&["build"]),
     );
+    stages.push(
+        Stage::tests(
+            "sim",
+            "20,000 simulated calls over a network that fails",
+            10,
+            || vec![quiet(simulation())],
+        )
+        .after(&["build"]),
+    );
     for name in names(&targets, |package| package == BOUNDARY) {
         let checks = format!("tests across a boundary: tests/{name}.rs");
         let target = name.clone();
@@ -139,6 +148,15 @@ fn boundary(target: &str) -> Command {
         "--test-threads=1",
         "--nocapture",
     ]);
+    command
+}
+
+/// The simulation as the stage before has built it.
+fn simulation() -> Command {
+    let name = format!("offhook-sim{}", env::consts::EXE_SUFFIX);
+    let mut command = Command::new(paths::target().join("debug").join(name));
+    cargo::inside_repository(&mut command);
+    command.args(["--calls", "20000", "--seed", "1"]);
     command
 }
 

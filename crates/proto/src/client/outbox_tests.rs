@@ -151,7 +151,11 @@ fn without_acknowledgements_the_place_in_the_input_says_what_is_used() {
     outbox.asked(5_000);
     outbox.asked(5_100);
     outbox.proved(5_100);
-    assert_eq!(outbox.proved_input(), 0, "it may still say that it hears speech");
+    assert_eq!(
+        outbox.proved_input(),
+        0,
+        "it may still say that it hears speech"
+    );
     outbox.asked(6_000);
     assert_eq!(outbox.proved_input(), 0, "no answer");
     outbox.proved(6_000);
