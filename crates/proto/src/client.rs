@@ -24,6 +24,7 @@ mod io;
 mod line;
 mod link;
 mod outbox;
+mod plain_input;
 mod policy;
 mod receive;
 mod renewal;

@@ -134,7 +134,7 @@ impl Client {
         else {
             return;
         };
-        let used = self.outbox.proved_input();
+        let used = self.outbox.input().proved();
         let used = used.saturating_sub(samples(SURELY_USED));
         if used > session.spoke_until {
             self.outbox.commit_input(used);

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::forgotten::Forgotten;
+use super::plain_input::PlainInput;
 use super::samples;
 use crate::wire::ClientEvent;
 
@@ -80,20 +81,9 @@ pub(super) struct Outbox {
     controls: usize,
     window: u64,
     forgotten: Forgotten,
-    /// For sessions that do not acknowledge: where each piece of audio that was sent ends, in
-    /// samples of the session's input, with its sequence number.
-    sent_audio: VecDeque<(u64, u64)>,
-    session_input: u64,
-    /// What had been given when it was asked for signs of life, and when that was; the latest last.
-    asked: VecDeque<(u64, u64)>,
-    /// It has had this for a while: it answered a question that was asked well after it.
-    proved: u64,
+    /// For sessions that do not acknowledge.
+    input: PlainInput,
 }
-
-/// Questions without an answer that are remembered; a line that owes so many is dead.
-const ASKED: usize = 16;
-/// How long a far end takes to say that it hears speech, at most, in ms.
-const SETTLED_MS: u64 = 1000;
 
 impl Outbox {
     pub(super) fn new(window: Duration) -> Self {
@@ -111,10 +101,7 @@ impl Outbox {
             controls: 0,
             window: samples(window),
             forgotten: Forgotten::default(),
-            sent_audio: VecDeque::new(),
-            session_input: 0,
-            asked: VecDeque::new(),
-            proved: 0,
+            input: PlainInput::default(),
         }
     }
 
@@ -202,8 +189,7 @@ impl Outbox {
             // What is written counts as arrived: nobody says more.
             self.received = self.sent;
             if length > 0 {
-                self.session_input += length;
-                self.sent_audio.push_back((self.session_input, self.sent));
+                self.input.give(length, self.sent);
             }
             self.clear();
         }
@@ -227,53 +213,20 @@ impl Outbox {
 
     /// In a session that does not acknowledge, its input is used up to here, in samples.
     pub(super) fn commit_input(&mut self, samples: u64) {
-        let mut used = None;
-        while let Some((_, seq)) = self.sent_audio.pop_front_if(|(end, _)| *end <= samples) {
-            used = Some(seq);
-        }
-        if let Some(seq) = used {
+        if let Some(seq) = self.input.commit(samples) {
             self.commit(seq);
         }
     }
 
-    /// The far end is asked for a sign of life, at this time in ms.
-    pub(super) fn asked(&mut self, at_ms: u64) {
-        if self.asked.len() == ASKED {
-            self.asked.pop_front();
-        }
-        self.asked.push_back((at_ms, self.session_input));
-    }
-
-    /// It answered the question of that time: what it was given a while before, it has had for a
-    /// while, and what it had to say about it has come.
-    pub(super) fn proved(&mut self, at_ms: u64) {
-        let before = |(at, _): &(u64, u64)| at + SETTLED_MS <= at_ms;
-        if let Some(before) = self.asked.iter().rposition(before) {
-            self.proved = self.proved.max(self.asked[before].1);
-            self.asked.drain(..before);
-        }
-    }
-
-    /// How much audio a session that does not acknowledge is known to have had for a while, in
-    /// samples.
-    pub(super) const fn proved_input(&self) -> u64 {
-        self.proved
+    /// What a session that does not acknowledge was given.
+    pub(super) const fn input(&mut self) -> &mut PlainInput {
+        &mut self.input
     }
 
     /// A new connection of the same session: what has not arrived is to be sent again.
     pub(super) fn rewind(&mut self, received: u64, committed: u64) {
         self.received = self.received.max(received.min(self.ever_sent));
         self.sent = self.received;
-        // Of a loss the beginning may have arrived after all: the rest is still to be told.
-        let index = self.index_after(self.sent);
-        if let Some(Entry { seq, what }) = index
-            .checked_sub(1)
-            .and_then(|before| self.entries.get_mut(before))
-            && let What::Lost { through, .. } = what
-            && *through > self.sent
-        {
-            *seq = self.sent + 1;
-        }
         self.recount();
         self.commit(committed);
     }
@@ -297,8 +250,7 @@ impl Outbox {
         (self.next_seq, self.sent, self.ever_sent) = (1, 0, 0);
         (self.received, self.committed) = (0, 0);
         (self.kept, self.controls) = (0, 0);
-        (self.session_input, self.sent_audio) = (0, VecDeque::new());
-        (self.asked, self.proved) = (VecDeque::new(), 0);
+        self.input = PlainInput::default();
         for (event_id, event) in first {
             self.controls += 1;
             self.push(What::Control { event_id, event });
@@ -380,7 +332,7 @@ impl Outbox {
             what: What::Lost { through, lost },
         }) = before
             && *through + 1 == seq
-            && *first > self.sent
+            && *first > self.ever_sent
         {
             *through = seq;
             lost.to = range.to;

@@ -100,6 +100,14 @@ fn a_loss_that_was_told_of_does_not_grow() {
     outbox.mark_sent(true);
     assert!(audio(&mut outbox).is_some());
     assert_eq!(send(&mut outbox), [2, 3]);
+    // Nor over the next line: the server may have been told of it as it was. What was sent stays, as
+    // it may have arrived.
+    outbox.stop();
+    assert!(audio(&mut outbox).is_some());
+    assert!(audio(&mut outbox).is_some());
+    outbox.rewind(2, 0);
+    assert_eq!(send(&mut outbox), [3, 4]);
+    assert_eq!(outbox.next_seq(), 6);
 }
 
 #[test]
@@ -148,18 +156,6 @@ fn without_acknowledgements_the_place_in_the_input_says_what_is_used() {
     while outbox.next().is_some() {
         outbox.mark_sent(false);
     }
-    outbox.asked(5_000);
-    outbox.asked(5_100);
-    outbox.proved(5_100);
-    assert_eq!(
-        outbox.proved_input(),
-        0,
-        "it may still say that it hears speech"
-    );
-    outbox.asked(6_000);
-    assert_eq!(outbox.proved_input(), 0, "no answer");
-    outbox.proved(6_000);
-    assert_eq!(outbox.proved_input(), 5 * FRAME);
     outbox.commit_input(3 * FRAME + 1);
     assert_eq!(outbox.kept, 2 * FRAME);
 }
@@ -175,22 +171,4 @@ fn events_have_a_bound() {
     send(&mut outbox);
     outbox.acknowledge(10, 0);
     assert!(control(&mut outbox), "what has arrived makes room");
-}
-
-#[test]
-fn a_loss_of_which_the_beginning_had_arrived_is_told_from_there() {
-    let mut outbox = outbox(60);
-    for _ in 0..3 {
-        audio(&mut outbox);
-        send(&mut outbox);
-    }
-    outbox.stop();
-    audio(&mut outbox);
-    audio(&mut outbox);
-    outbox.rewind(1, 0);
-    let next = outbox.next().expect("a loss is to be told");
-    assert_eq!(next.seq, 2);
-    assert!(matches!(next.what, What::Lost { through: 2, .. }));
-    outbox.mark_sent(true);
-    assert_eq!(outbox.next().map(|entry| entry.seq), Some(3));
 }

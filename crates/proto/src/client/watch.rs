@@ -155,7 +155,7 @@ impl Client {
             };
             self.say(conn, ping);
         } else {
-            self.outbox.asked(payload);
+            self.outbox.input().ask(payload);
             self.out.push_back(Output::Ping { conn, payload });
         }
     }
