@@ -7,6 +7,7 @@ use alloc::string::String;
 use serde::Deserialize;
 
 use super::attachment::Attachment;
+use super::commit::News;
 use super::intake::Admission;
 use super::reason::Reason;
 use super::shape::{Format, base64_bytes};
@@ -112,6 +113,15 @@ impl Server {
         self.give(now, envelope);
     }
 
+    /// Whether the upstream would be heard to say that the caller speaks.
+    fn news(&self) -> News {
+        match self.shape.finds_turns {
+            true if self.takes_upstream() => News::Read,
+            true => News::Unread,
+            false => News::None,
+        }
+    }
+
     /// Gives an event to the upstream.
     fn give(&mut self, now: Time, mut envelope: Envelope<ClientEvent>) {
         let seq = envelope
@@ -120,7 +130,8 @@ impl Server {
         if let Some(seq) = seq {
             if let ClientEvent::InputAudioBufferAppend(append) = &envelope.event {
                 let ticks = self.shape.input.ticks(base64_bytes(&append.audio));
-                self.commit.audio(now, seq, ticks, self.shape.finds_turns);
+                let news = self.news();
+                self.commit.audio(now, seq, ticks, news);
             } else {
                 let event_id = envelope.event_id.as_deref();
                 self.commit.control(seq, event_id, &envelope.event);
@@ -165,8 +176,8 @@ impl Server {
             Admission::Gap => self.end(now, Reason::BadSequence),
             Admission::New => {
                 let ticks = Format::PCM_24K.ticks(frame.payload.len());
-                self.commit
-                    .audio(now, frame.seq, ticks, self.shape.finds_turns);
+                let news = self.news();
+                self.commit.audio(now, frame.seq, ticks, news);
                 if self.gives_upstream() && !frame.payload.is_empty() {
                     self.out
                         .push_back(Output::UpstreamAudio(frame.payload.to_vec()));
