@@ -382,6 +382,9 @@ impl World {
             self.stats.drops += 1;
         }
         self.renewing.retain(|renewing| renewing.conn != conn);
+        if let Some(wire) = self.wires.get(conn) {
+            wire.left = true;
+        }
         self.gone_after_healing();
     }
 }
