@@ -101,6 +101,9 @@ mod tests {
         let close = Close::new(Close::RESTART, "server.restart;retry_after_ms=250;x=y");
         assert_eq!(close.hint("retry_after_ms"), Some(250));
         assert_eq!(close.hint("x"), None);
-        assert_eq!(Close::new(1006, "retry_after_ms=1").hint("retry_after_ms"), None);
+        assert_eq!(
+            Close::new(1006, "retry_after_ms=1").hint("retry_after_ms"),
+            None
+        );
     }
 }

@@ -16,7 +16,7 @@ pub use client::ClientEvent;
 pub use conversation::{ContentPart, ErrorDetail, Item, Response, StatusDetails};
 pub use envelope::{DecodeError, Envelope};
 pub use event::Other;
-pub use pcm::{PcmError, decode_pcm16, encode_pcm16};
+pub use pcm::{PcmError, base64_length, decode_pcm16, encode_pcm16, encode_pcm16_bytes};
 pub use server::ServerEvent;
 pub use token::Token;
 

@@ -100,7 +100,24 @@ impl<'a> Frame<'a> {
         let Some((header, payload)) = bytes.split_first_chunk::<HEADER>() else {
             return Err(FrameError::Short(bytes.len()));
         };
-        let [kind, flags, s0, s1, q0, q1, q2, q3, q4, q5, q6, q7, t0, t1, t2, t3] = *header;
+        let [
+            kind,
+            flags,
+            s0,
+            s1,
+            q0,
+            q1,
+            q2,
+            q3,
+            q4,
+            q5,
+            q6,
+            q7,
+            t0,
+            t1,
+            t2,
+            t3,
+        ] = *header;
         let kind = match kind {
             0x11 => Kind::Input,
             0x12 => Kind::Output,

@@ -38,6 +38,8 @@ pub enum DecodeError {
         detail: String,
         /// The event's id, where it has one.
         event_id: Option<String>,
+        /// Its sequence number, where it has one: it counts all the same.
+        seq: Option<u64>,
     },
 }
 
@@ -97,6 +99,7 @@ impl<E: Event> Envelope<E> {
                 kind,
                 detail: error.to_string(),
                 event_id: peek.event_id,
+                seq: peek.seq,
             }),
         }
     }

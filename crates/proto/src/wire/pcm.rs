@@ -25,7 +25,20 @@ pub fn encode_pcm16(samples: &[i16]) -> String {
         .iter()
         .flat_map(|sample| sample.to_le_bytes())
         .collect();
+    encode_pcm16_bytes(&bytes)
+}
+
+/// The same of samples that are bytes already, little-endian.
+#[must_use]
+pub fn encode_pcm16_bytes(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
+}
+
+/// How many bytes a piece of base64 stands for, without reading it.
+#[must_use]
+pub fn base64_length(text: &str) -> usize {
+    let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
+    (text.len() / 4 * 3).saturating_sub(padding)
 }
 
 /// The samples in a piece of base64 audio.
@@ -52,7 +65,9 @@ mod tests {
     #[test]
     fn samples_survive_and_bad_audio_is_named() {
         let samples = vec![0, 1, -1, i16::MIN, i16::MAX];
-        assert_eq!(decode_pcm16(&encode_pcm16(&samples)), Ok(samples));
+        let encoded = encode_pcm16(&samples);
+        assert_eq!(base64_length(&encoded), 10);
+        assert_eq!(decode_pcm16(&encoded), Ok(samples));
         // 0x0100 little-endian is 1.
         assert_eq!(decode_pcm16("AQA="), Ok(vec![1]));
         assert_eq!(decode_pcm16("AQ=="), Err(PcmError::HalfSample));
