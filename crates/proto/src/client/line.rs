@@ -119,7 +119,7 @@ impl Client {
     pub(super) fn gone(&mut self, now: Time, conn: Conn, verdict: Verdict) {
         if let Some(next) = self.next.take_if(|next| next.conn == conn) {
             self.count(now, &next);
-            return self.takeover_failed(now, verdict);
+            return self.takeover_failed(now, &verdict);
         }
         let Some(link) = self.link.take_if(|link| link.conn == conn) else {
             return;
@@ -190,6 +190,9 @@ impl Client {
             }
             Phase::Closing { .. } | Phase::Ended => {}
         }
+        if next.at <= now {
+            self.redial(now);
+        }
         self.show();
     }
 
@@ -200,7 +203,10 @@ impl Client {
         }
         match &mut self.phase {
             Phase::Dialling { retry_at, .. } => *retry_at = None,
-            Phase::Away(away) => away.retry = None,
+            Phase::Away(away) => {
+                away.retry = None;
+                self.policy.attempted();
+            }
             Phase::Live | Phase::Closing { .. } | Phase::Ended => return,
         }
         self.link = Some(self.dial(now, None));

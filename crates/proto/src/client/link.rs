@@ -60,6 +60,8 @@ pub(super) struct Link {
     pub(super) last_error: Option<ErrorDetail>,
     pub(super) acks: Acks,
     pub(super) renewal: Renewal,
+    /// When another connection is to take over, as the token expires and cannot be renewed in band.
+    pub(super) leave_at: Option<Time>,
 }
 
 impl Link {
@@ -88,6 +90,7 @@ impl Link {
             last_error: None,
             acks: Acks::new(now),
             renewal: Renewal::new(),
+            leave_at: None,
         }
     }
 

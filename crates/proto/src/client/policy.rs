@@ -86,9 +86,13 @@ impl Policy {
         self.online = online;
     }
 
-    /// An attempt is made now.
-    pub(super) fn dialled(&mut self, now: Time) {
+    /// An attempt to bring the line back is made.
+    pub(super) const fn attempted(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// A connection is dialled now.
+    pub(super) fn dialled(&mut self, now: Time) {
         if self.dials.len() == BUDGET {
             self.dials.pop_front();
         }

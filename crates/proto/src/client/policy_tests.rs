@@ -64,7 +64,7 @@ fn backoff_grows_and_its_ceiling_holds_after_jitter() {
                 attempt => (BASE * (1 << attempt.min(10))).min(CAP),
             };
             assert!(wait <= ceiling, "{wait:?} after {attempt} attempts");
-            policy.dialled(now);
+            policy.attempted();
         }
     }
 }
@@ -111,7 +111,7 @@ fn a_server_that_ends_connections_at_once_is_left_alone_for_a_while() {
 fn only_a_line_that_was_well_makes_the_next_wait_a_first_one() {
     let mut policy = policy(1);
     for _ in 0..4 {
-        policy.dialled(Time::ZERO);
+        policy.attempted();
     }
     policy.ended(WELL, WELL - Duration::from_millis(1));
     assert_eq!(policy.attempts, 4);
@@ -125,7 +125,7 @@ fn without_a_network_one_attempt_is_made_and_then_one_every_few_seconds() {
     policy.set_online(false);
     let first = policy.next(Time::ZERO, Cause::Dropped, Wait::ByCause);
     assert_eq!(first.why, Why::Backoff);
-    policy.dialled(first.at);
+    policy.attempted();
     let then = policy.next(Time::ZERO, Cause::NetworkDown, Wait::ByCause);
     assert_eq!(then.why, Why::Offline);
     assert!(then.at.since_start() >= OFFLINE);

@@ -74,7 +74,7 @@ impl Client {
     fn reproach(&mut self, now: Time, conn: Conn, close: Close, end: End) {
         if self.next.take_if(|next| next.conn == conn).is_some() {
             self.out.push_back(Output::Close { conn, close });
-            return self.takeover_failed(now, Verdict::Over(end));
+            return self.takeover_failed(now, &Verdict::Over(end));
         }
         if self.link.as_ref().is_some_and(|link| link.conn == conn) {
             self.close(now, conn, close, end);
@@ -236,6 +236,10 @@ impl Client {
             return;
         }
         link.renewal.schedule(refresh_in.map(|after| now + after));
+        if let (None, Some(expires_at)) = (refresh_in, expires_at) {
+            let left = expires_at.saturating_mul(1000).saturating_sub(server_now);
+            link.leave_at = Some(now + Duration::from_millis(left) * 7 / 10);
+        }
         match resume.filter(|_| link.resumes) {
             Some(resume) => {
                 link.stage = Stage::Resuming;
@@ -243,10 +247,6 @@ impl Client {
                 self.say(conn, resume);
             }
             None => link.fresh = Some(Session::new(hello.session_id, hello.epoch)),
-        }
-        if let (None, Some(expires_at)) = (refresh_in, expires_at) {
-            let left = Duration::from_millis((expires_at * 1000).saturating_sub(server_now));
-            self.reopen_at(now + left.mul_f64(0.7));
         }
     }
 

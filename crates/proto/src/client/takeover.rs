@@ -79,6 +79,11 @@ impl Client {
         self.handover = None;
         if let Some(link) = &mut self.link {
             link.opened(now);
+            self.handover = link.leave_at.map(|at| Handover {
+                at,
+                url: None,
+                quiet_until: None,
+            });
         }
         old
     }
@@ -164,15 +169,6 @@ impl Client {
         });
     }
 
-    /// The token expires and the server takes no fresh one in band: a new connection brings it.
-    pub(super) fn reopen_at(&mut self, at: Time) {
-        self.handover.get_or_insert(Handover {
-            at,
-            url: None,
-            quiet_until: None,
-        });
-    }
-
     /// When a hand-over is due.
     pub(super) fn handover_at(&self) -> Option<Time> {
         let handover = self.handover.as_ref()?;
@@ -202,9 +198,9 @@ impl Client {
     }
 
     /// The connection that was to take over came to nothing; the old one is still there.
-    pub(super) fn takeover_failed(&mut self, now: Time, verdict: Verdict) {
+    pub(super) fn takeover_failed(&mut self, now: Time, verdict: &Verdict) {
         let at = match verdict {
-            Verdict::Again { cause, wait, .. } => self.policy.next(now, cause, wait).at,
+            Verdict::Again { cause, wait, .. } => self.policy.next(now, *cause, *wait).at,
             Verdict::Over(_) => now + AGAIN,
         };
         if let Some(handover) = &mut self.handover {

@@ -79,10 +79,6 @@ pub struct Attach {
 
 /// What happened.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "passed straight on, never stored"
-)]
 pub enum Input<'a> {
     /// A connection was accepted. The one before it is closed once this one has shown that it goes
     /// on where that one stopped.
@@ -201,9 +197,10 @@ pub enum Output {
         /// The token.
         token: Token,
     },
-    /// Give an event to the upstream.
+    /// Give an event to the upstream. Audio that came as an event stays one.
     Upstream(Envelope<ClientEvent>),
-    /// Give the caller's audio to the upstream: PCM16 little-endian, 24 kHz, mono.
+    /// Give the caller's audio, which came as a binary frame, to the upstream: PCM16 little-endian,
+    /// 24 kHz, mono.
     UpstreamAudio(alloc::vec::Vec<u8>),
     /// Give nothing to the upstream for now, or again: its clock stops while nobody is there.
     Attached(bool),

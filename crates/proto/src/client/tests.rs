@@ -1,1 +1,0 @@
-//! Tests of the client end against a server that is played by hand.
