@@ -7,7 +7,7 @@ use toml::Table;
 use crate::tree::{Breach, Tree};
 
 /// The arrows of ARCHITECTURE.md: exactly these, no more and no fewer.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("offhook-proto", &[]),
     ("offhook-client", &["offhook-proto"]),
     ("offhook-audio", &[]),
@@ -15,6 +15,7 @@ const EDGES: [(&str, &[&str]); 7] = [
     ("offhook-bridge", &["offhook-proto"]),
     ("offhook-cli", &["offhook-bridge", "offhook-phone"]),
     ("offhook-desktop", &["offhook-bridge", "offhook-phone"]),
+    ("offhook-fuzz", &["offhook-proto"]),
 ];
 
 /// What nothing depends on: the programs, their tests, and the tasks.
