@@ -8,16 +8,20 @@ mod start;
 use std::process::ExitCode;
 
 use tauri::{Manager, RunEvent, WebviewWindowBuilder};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use commands::Core;
 
 fn main() -> ExitCode {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,pulseaudio=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(offhook_phone::is_harmless))
+        .with(fmt::layer().with_writer(std::io::stderr))
         .init();
     if let Err(error) = display::check().and_then(|()| run()) {
         tracing::error!("{error}");

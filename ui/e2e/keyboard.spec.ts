@@ -45,6 +45,8 @@ test("the tab key goes through each screen in reading order, visibly", async ({ 
     "sound",
     "end",
   ]);
+  await open(page, "live-reconnecting-offline");
+  expect((await tabOrder(page, 2))[0]).toBe("retry");
   await open(page, "ended");
   expect(await tabOrder(page, 3)).toEqual(["group", "done", "call"]);
 });

@@ -11,15 +11,19 @@ import {
 } from "./window";
 
 const names = Object.keys(scenes);
-const halves = [names.slice(0, names.length / 2), names.slice(names.length / 2)];
+/** So many states a test, which has a limit in time. */
+const SHARE = 12;
+const shares = Array.from({ length: Math.ceil(names.length / SHARE) }, (_, n) =>
+  names.slice(n * SHARE, (n + 1) * SHARE),
+);
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const lang of ["en", "de"] as const) {
-    for (const [n, half] of halves.entries()) {
+    for (const [n, share] of shares.entries()) {
       test(`states in ${lang}, ${colorScheme}, part ${n + 1}`, async ({ page }) => {
         const errors = watchForErrors(page);
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        for (const name of half) {
+        for (const name of share) {
           await open(page, name, { lang });
           const state = name.split("-")[0] ?? "";
           await expect.soft(page.getByTestId("state")).toHaveAttribute("data-state", state);
@@ -36,7 +40,16 @@ for (const colorScheme of ["light", "dark"] as const) {
 
 test("two panes in a wide window", async ({ page }) => {
   await page.setViewportSize({ width: 900, height: 640 });
-  for (const name of ["ready", "dialling", "live-notice", "live-muted", "ended", "ended-failed"]) {
+  for (const name of [
+    "ready",
+    "dialling",
+    "live-notice",
+    "live-muted",
+    "live-reconnecting-long",
+    "live-catching-up",
+    "ended",
+    "ended-reconnected",
+  ]) {
     await open(page, name, { lang: "de" });
     await page.screenshot({ path: picture(`wide-${name}`) });
     await expectNoSidewaysOverflow(page, name);
@@ -51,7 +64,16 @@ test("two panes in a wide window", async ({ page }) => {
 
 test("the compact window fits without scrolling", async ({ page }) => {
   for (const lang of ["en", "de"] as const) {
-    for (const name of ["ready-muted", "dialling", "live-notice", "live-long", "ended-far-end"]) {
+    for (const name of [
+      "ready-muted",
+      "dialling",
+      "live-notice",
+      "live-long",
+      "live-reconnecting-long",
+      "live-catching-up",
+      "live-resumed-both",
+      "ended-far-end",
+    ]) {
       await open(page, name, { lang });
       const tall = await page.evaluate(() => document.documentElement.scrollHeight);
       expect.soft(tall, `${name} in ${lang}`).toBeLessThanOrEqual(640);
@@ -71,7 +93,7 @@ test("nothing sticks out of the smallest window", async ({ page }) => {
 });
 
 test("right to left, everything is mirrored and nothing sticks out", async ({ page }) => {
-  for (const name of ["ready", "dialling", "live-interrupted", "ended"]) {
+  for (const name of ["ready", "dialling", "live-interrupted", "live-reconnecting", "ended"]) {
     await open(page, name, { dir: "rtl" });
     await page.screenshot({ path: picture(`rtl-${name}`) });
     await expectNoSidewaysOverflow(page, name);
@@ -84,7 +106,14 @@ test("right to left, everything is mirrored and nothing sticks out", async ({ pa
 
 test("forced colours keep every state visible", async ({ page }) => {
   await page.emulateMedia({ forcedColors: "active" });
-  for (const name of ["ready", "live-muted", "live-unstable", "ended-failed"]) {
+  for (const name of [
+    "ready",
+    "live-muted",
+    "live-unstable",
+    "live-reconnecting",
+    "live-catching-up",
+    "ended-failed",
+  ]) {
     await open(page, name);
     await page.screenshot({ path: picture(`forced-${name}`) });
     await expectAccessible(page, name);

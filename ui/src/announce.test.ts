@@ -32,6 +32,31 @@ it("follows the line's health and the microphone", () => {
   expect(between("live-muted", "live")).toBe("Microphone on.");
 });
 
+it("says that the connection is gone, why, and that it is back", () => {
+  expect(between("live", "live-reconnecting")).toBe(
+    "The server is restarting. Reconnecting; your call is kept.",
+  );
+  expect(between("live-reconnecting-now", "live-catching-up")).toBe("Back. Sending what you said.");
+  expect(between("live-catching-up", "live-resumed-lost")).toBe(
+    "Back: 1.3 s of the agent was lost.",
+  );
+});
+
+it("does not say again what only goes on, nor that all is well after that it is back", () => {
+  const { call } = scenes["live-reconnecting"].snapshot;
+  if (call.state !== "live" || call.line.health !== "reconnecting") throw new Error("gone");
+  const next = { ...call.line, attempt: 2, step: { doing: "connecting" } } as const;
+  const later = { ...scenes["live-reconnecting"].snapshot, call: { ...call, line: next } };
+  expect(announcement(scenes["live-reconnecting"].snapshot, later)).toBeNull();
+  expect(between("live-resumed", "live-reconnected")).toBeNull();
+});
+
+it("says another cause, which may be another thing to do", () => {
+  expect(between("live-reconnecting", "live-reconnecting-offline")).toBe(
+    "No network. Reconnecting; your call is kept.",
+  );
+});
+
 it("reads a notice once", () => {
   expect(between("live-speaking", "live-notice")).toContain("was unplugged");
   expect(between("live-notice", "live-notice")).toBeNull();

@@ -1,6 +1,7 @@
 /** What a screen reader is told, politely, when one snapshot follows another. */
-import type { Call, Snapshot } from "./bindings";
+import type { Call, Line, Snapshot } from "./bindings";
 import { clock } from "./format";
+import { resumedText } from "./lost";
 import { problemText, reasonText, t } from "./text";
 
 /**
@@ -14,14 +15,32 @@ export function announcement(before: Snapshot | null, now: Snapshot): string | n
   const words: string[] = [];
   if (before.call.state !== now.call.state) words.push(stateText(now.call));
   else if (before.call.state === "live" && now.call.state === "live") {
-    const health = now.call.line.health;
-    if (before.call.line.health !== health) words.push(t(`announce.${health}`));
+    const change = lineText(before.call.line, now.call.line);
+    if (change !== null) words.push(change);
   }
   if (before.muted !== now.muted) words.push(t(now.muted ? "announce.muted" : "announce.unmuted"));
   if (now.notice !== null && JSON.stringify(before.notice) !== JSON.stringify(now.notice)) {
     words.push(problemText(now.notice));
   }
   return words.length > 0 ? words.join(" ") : null;
+}
+
+/** Nothing for what only goes on: the next attempt, the countdown, the share that was sent. */
+function lineText(before: Line, now: Line): string | null {
+  const same = before.health === now.health;
+  switch (now.health) {
+    case "reconnecting": {
+      if (before.health === "reconnecting" && before.cause === now.cause) return null;
+      return t("announce.reconnecting", { cause: t(`line.cause.${now.cause}`) });
+    }
+    case "resumed":
+      return same ? null : t("announce.resumed", { resumed: resumedText(now.lost) });
+    case "good":
+      // That all is well again was said when the connection was back.
+      return same || before.health === "resumed" ? null : t("announce.good");
+    default:
+      return same ? null : t(`announce.${now.health}`);
+  }
 }
 
 function stateText(call: Call): string {

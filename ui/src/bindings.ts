@@ -81,7 +81,7 @@ held_ms: number, } | { "state": "live",
  */
 agent: Agent, 
 /**
- * Whether the line is healthy.
+ * Whether the line is healthy, and what is done about it where it is not.
  */
 line: Line, 
 /**
@@ -115,13 +115,87 @@ stats: Stats, };
 export type DialStep = "authorising" | "connecting" | "opening";
 
 /**
- * The health of a line that is up.
+ * The health of a line that is, or was, up.
+ *
+ * What counts down here is as it was when the snapshot was made, and a snapshot is not published
+ * for it alone more than twice a second: a surface counts on by itself.
  */
 export type Line = { "health": "good", 
 /**
  * Round trip of the last ping, in ms, once one was answered.
  */
-round_trip_ms: number | null, } | { "health": "unstable" };
+round_trip_ms: number | null, } | { "health": "unstable" } | { "health": "reconnecting", 
+/**
+ * Why it went, or why the last attempt failed.
+ */
+cause: DropCause, 
+/**
+ * Which attempt is under way or comes next; from 1.
+ */
+attempt: number, 
+/**
+ * What is being done or waited for.
+ */
+step: ReconnectStep, 
+/**
+ * The caller's speech that is kept and will be sent, in ms.
+ */
+held_ms: number, 
+/**
+ * The caller's speech that is lost because more was said than can be kept, in ms.
+ */
+overflow_ms: number, 
+/**
+ * Until the call ends because the connection did not come back, in ms.
+ */
+gives_up_in_ms: number, } | { "health": "catching_up", 
+/**
+ * What is still to be sent, in ms of speech; grows by what is said meanwhile.
+ */
+left_ms: number, 
+/**
+ * What was held when the connection came back, in ms of speech.
+ */
+total_ms: number, } | { "health": "resumed", 
+/**
+ * What the loss of the connection cost.
+ */
+lost: Lost, };
+
+/**
+ * What is being done about a connection that is gone.
+ */
+export type ReconnectStep = { "doing": "waiting", 
+/**
+ * Until then, in ms.
+ */
+retry_in_ms: number, } | { "doing": "connecting" } | { "doing": "offline" } | { "doing": "pausing", 
+/**
+ * Until the next attempt, in ms.
+ */
+retry_in_ms: number, };
+
+/**
+ * Why a connection went, or why it could not be made again.
+ */
+export type DropCause = "connection_lost" | "silent" | "network_down" | "network_changed" | "woke_up" | "server_restarting" | "server_busy" | "server_fault" | "server_unstable" | "token_expired" | "token_service" | "unreachable";
+
+/**
+ * What never arrived because the connection was gone.
+ */
+export type Lost = { 
+/**
+ * Speech of the caller that the agent did not get, in ms.
+ */
+caller_ms: number, 
+/**
+ * Speech of the agent that the caller did not get, in ms.
+ */
+agent_ms: number, 
+/**
+ * Whether an answer of the agent broke off; how much more there was of it nobody knows.
+ */
+answer: boolean, };
 
 /**
  * What the agent is doing, as far as the wire tells.
@@ -156,12 +230,29 @@ underruns: number,
 /**
  * 20 ms frames' worth of audio, of either side, dropped inside this program.
  */
-frames_lost: number, };
+frames_lost: number, 
+/**
+ * Times the connection was lost in mid-call, whether or not it came back.
+ */
+reconnects: number, 
+/**
+ * Speech of the caller that never reached the agent because the connection was gone, in ms.
+ */
+caller_lost_ms: number, 
+/**
+ * Speech of the agent that never reached the caller because the connection was gone, in ms.
+ */
+agent_lost_ms: number, 
+/**
+ * Answers of the agent that broke off with the connection; how much more there was of them
+ * nobody knows.
+ */
+answers_lost: number, };
 
 /**
  * Why a call ended.
  */
-export type EndReason = { "why": "hung_up" } | { "why": "far_end" } | { "why": "failed", 
+export type EndReason = { "why": "hung_up" } | { "why": "far_end" } | { "why": "taken_over" } | { "why": "failed", 
 /**
  * What happened and who can do something about it.
  */
@@ -214,7 +305,15 @@ host: string,
 /**
  * What it said.
  */
-detail: string, } | { "code": "host_unknown", 
+detail: string, } | { "code": "sign_in_needed", 
+/**
+ * The server.
+ */
+host: string, } | { "code": "revoked", 
+/**
+ * The server.
+ */
+host: string, } | { "code": "host_unknown", 
 /**
  * The host.
  */
@@ -246,7 +345,15 @@ seconds: number, } | { "code": "connection_lost",
 /**
  * What ended it.
  */
-detail: string, } | { "code": "refused", 
+detail: string, } | { "code": "gave_up", 
+/**
+ * How long it was tried, in seconds.
+ */
+seconds: number, 
+/**
+ * Why the last attempt failed.
+ */
+cause: DropCause, } | { "code": "refused", 
 /**
  * The HTTP status.
  */
@@ -365,7 +472,7 @@ export type Party = "caller" | "agent";
 /**
  * Whether a line of the conversation is finished.
  */
-export type EntryStatus = "growing" | "complete" | "interrupted";
+export type EntryStatus = "growing" | "complete" | "interrupted" | "broken_off";
 
 /**
  * What a subscriber receives, in order.
@@ -412,7 +519,7 @@ agent: string, } | { "do": "hang_up" } | { "do": "dismiss_summary" } | { "do": "
 /**
  * The state wanted.
  */
-muted: boolean, } | { "do": "interrupt" } | { "do": "send_text", 
+muted: boolean, } | { "do": "retry_now" } | { "do": "interrupt" } | { "do": "send_text", 
 /**
  * Made by the sender, at most 32 characters; the same id twice is sent once.
  */

@@ -10,6 +10,11 @@ export function seconds(ms: number): string {
   return t("unit.seconds", { value });
 }
 
+/** `4 s`: whole seconds, as a countdown shows them. */
+export function wholeSeconds(value: number): string {
+  return t("unit.seconds", { value: wholeNumber(value) });
+}
+
 /** `340 ms`, and from one second on `1.2 s`. */
 export function shortTime(ms: number): string {
   if (ms >= 1000) return seconds(ms);

@@ -1,6 +1,7 @@
 /** The one store: what the phone last said, from which every screen is drawn. */
 import { announcement } from "./announce";
-import type { Message, Meters, Snapshot, TranscriptEntry } from "./bindings";
+import type { Call, Message, Meters, Snapshot, TranscriptEntry } from "./bindings";
+import { Countdown } from "./countdown.svelte";
 import { hearWhileMuted, noMutedSpeech } from "./muted-speech";
 import { t } from "./text";
 import { inConversationOrder } from "./transcript";
@@ -12,6 +13,10 @@ export class Store {
   meters = $state.raw<Meters | null>(null);
   /** The latest words for screen readers. */
   announced = $state.raw("");
+  /** Until the next attempt to connect again, where one has its time. */
+  readonly retry = new Countdown();
+  /** Until the call is given up, while its connection is gone. */
+  readonly givesUp = new Countdown();
 
   #arrived = $state<TranscriptEntry[]>([]);
   #mutedSpeech = $state.raw(noMutedSpeech);
@@ -51,6 +56,9 @@ export class Store {
     const words = announcement(before, next);
     if (words !== null) this.announced = words;
     if (before?.call.state !== next.call.state) this.meters = null;
+    const left = timeLeft(next.call);
+    this.retry.set(left.retry);
+    this.givesUp.set(left.givesUp);
     if (!next.muted) this.#mutedSpeech = noMutedSpeech;
     this.snapshot = next;
   }
@@ -67,4 +75,13 @@ export class Store {
     if (at < 0) this.#arrived.push(entry);
     else this.#arrived[at] = entry;
   }
+}
+
+/** What a connection that is gone leaves, in ms. */
+function timeLeft(call: Call): { retry: number | null; givesUp: number | null } {
+  if (call.state !== "live" || call.line.health !== "reconnecting") {
+    return { retry: null, givesUp: null };
+  }
+  const { step, gives_up_in_ms } = call.line;
+  return { retry: "retry_in_ms" in step ? step.retry_in_ms : null, givesUp: gives_up_in_ms };
 }

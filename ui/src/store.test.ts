@@ -1,9 +1,13 @@
 /** The store keeps one picture and one conversation, however the messages come. */
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 
-import { scenes } from "./backend/scenes";
+import { scenes, type SceneName } from "./backend/scenes";
 import type { Message, TranscriptEntry } from "./bindings";
 import { Store } from "./store.svelte";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function line(id: string, after: string | null, text = ""): Message {
   const value: TranscriptEntry = {
@@ -76,4 +80,21 @@ it("notices speech while muted, says so once, and forgets it with the mute", () 
   expect(store.announced).toBe("You are speaking, but muted.");
   store.receive(live);
   expect(store.speakingWhileMuted).toBe(false);
+});
+
+it("counts down to the next attempt only while there is one to wait for", () => {
+  vi.useFakeTimers();
+  const snapshot = (name: SceneName): Message => ({
+    type: "snapshot",
+    value: scenes[name].snapshot,
+  });
+  const store = fed(live, snapshot("live-reconnecting"));
+  expect([store.retry.seconds, store.givesUp.seconds]).toEqual([4, 114]);
+  vi.advanceTimersByTime(1_500);
+  expect([store.retry.seconds, store.givesUp.seconds]).toEqual([2, 113]);
+  store.receive(snapshot("live-reconnecting-offline"));
+  expect([store.retry.seconds, store.givesUp.seconds]).toEqual([null, 114]);
+  store.receive(snapshot("live-resumed"));
+  expect([store.retry.seconds, store.givesUp.seconds]).toEqual([null, null]);
+  expect(vi.getTimerCount()).toBe(0);
 });

@@ -64,13 +64,17 @@ describe("the locale files", () => {
     const needed = [
       ...problems.map((code) => `problem.${code}`),
       ...[...variants("EndReason", "why").keys()].map((why) => `call.ended.${why}`),
-      ...[...variants("Line", "health").keys()].map((health) => `line.${health}`),
+      ...names("DropCause").map((cause) => `line.cause.${cause}`),
+      ...[...variants("ReconnectStep", "doing").keys()].map(
+        (doing) => `line.reconnecting.${doing}`,
+      ),
       ...names("Activity").map((activity) => `activity.${activity}`),
       ...names("DialStep").map((step) => `line.dialling.${step}`),
     ];
     expect(needed.length).toBeGreaterThan(30);
     for (const key of needed) expect(english.has(key), key).toBe(true);
     expect(Object.keys(en.problem).sort()).toEqual(problems.sort());
+    expect(Object.keys(en.line.cause).sort()).toEqual(names("DropCause").sort());
   });
 
   it("name in a problem's text only what the problem carries", () => {

@@ -49,6 +49,8 @@ export function t(key: Key, args: Arguments = {}): string {
 /** What happened, what it means and what to do about it. */
 export function problemText(problem: Problem): string {
   const { code, ...args } = problem;
+  if ("cause" in args)
+    return t(`problem.${code}`, { ...args, cause: t(`line.cause.${args.cause}`) });
   return t(`problem.${code}`, args);
 }
 

@@ -30,6 +30,13 @@ impl Clock {
         u64::try_from(since.unwrap_or(Duration::ZERO).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// When the wall clock will show so many s since the Unix epoch, if nobody sets it; now, where
+    /// it has already.
+    pub(crate) fn at_unix(self, seconds: u64) -> Time {
+        let left = seconds.saturating_mul(1000).saturating_sub(self.unix_ms());
+        self.now() + Duration::from_millis(left)
+    }
+
     /// Ready at `time`; never, where there is none.
     pub(crate) async fn wait(self, time: Option<Time>) {
         match time {

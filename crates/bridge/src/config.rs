@@ -1,6 +1,8 @@
 //! What a bridge is told: where it listens, who may use it, how much it takes.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -8,6 +10,10 @@ use crate::Error;
 
 /// Where a bridge listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8084";
+/// The lifetimes that tokens may be given by configuration, in s.
+pub(crate) const TOKEN_TTL: RangeInclusive<u32> = 1..=120;
+/// The longest a session is kept without a connection. What it says meanwhile has to be held.
+const MAX_RESUME_WINDOW: Duration = Duration::from_secs(120);
 
 /// How a bridge behaves.
 #[derive(Debug, Clone)]
@@ -19,8 +25,25 @@ pub struct Config {
     /// The origins whose pages may connect, exactly as a browser sends them
     /// (`https://phone.example`). Programs other than browsers send none and are not concerned.
     pub allowed_origins: Vec<String>,
-    /// How many sessions there may be at a time.
+    /// Ways to present a token that are taken besides the header and the subprotocol.
+    pub allowed_auth: Vec<AuthMethod>,
+    /// What becomes of a token that is used elsewhere than where it was minted.
+    pub fingerprint: FingerprintPolicy,
+    /// The lifetime of a token unless its mint asks for another one, in s; at most 120.
+    pub token_ttl: u32,
+    /// The shortest lifetime a mint may ask for, in s; not above `token_ttl`.
+    pub min_token_ttl: u32,
+    /// How long an `offhook.v1` connection is kept after its token expired, for a fresh one to come.
+    pub token_grace: Duration,
+    /// How many sessions there may be at a time, those that wait for their client included.
     pub max_sessions: u32,
+    /// `offhook.v1`: how long a session is kept without a connection; at most 120 s.
+    pub resume_window: Duration,
+    /// How long clients of `offhook.v1` have to leave when the bridge stops; it does not wait where
+    /// there are none, nor once they have left.
+    pub drain: Duration,
+    /// The time over which those sessions are told to come back, each at a moment of its own.
+    pub return_spread: Duration,
 }
 
 /// Who may mint tokens and open sessions.
@@ -32,6 +55,31 @@ pub enum Access {
     Development,
 }
 
+/// A way to present a token that is off unless allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AuthMethod {
+    /// `?token=` in the address, which proxies log: a token for a single use, of at most 60 s.
+    Query,
+    /// A cookie named `offhook_token`, for pages of an allowed origin.
+    Cookie,
+    /// `{"type":"auth","token":…}` as the first message after `?auth=message`, within 5 s.
+    FirstMessage,
+}
+
+/// What becomes of a token that is used from another address, or by another program, than it was
+/// minted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FingerprintPolicy {
+    /// Nothing.
+    Off,
+    /// It is logged and counted, and the client asked for a fresh token.
+    #[default]
+    Signal,
+    /// The connection is closed with 4412 unless a token minted where it is comes at once. In plain
+    /// mode, which cannot be asked for one, it is refused.
+    Enforce,
+}
+
 impl Config {
     /// A bridge on `listen` for whoever `access` says, with no browser pages allowed and 256
     /// sessions at a time.
@@ -41,12 +89,32 @@ impl Config {
             listen,
             access,
             allowed_origins: Vec::new(),
+            allowed_auth: Vec::new(),
+            fingerprint: FingerprintPolicy::Signal,
+            token_ttl: 60,
+            min_token_ttl: 10,
+            token_grace: Duration::from_secs(25),
             max_sessions: 256,
+            resume_window: Duration::from_secs(60),
+            drain: Duration::from_secs(5),
+            return_spread: Duration::from_secs(5),
         }
     }
 
-    /// Whether these rules of access may be served on `address`.
+    /// Whether these rules can be served on `address`.
     pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Error> {
+        let ttl = self.min_token_ttl..=*TOKEN_TTL.end();
+        if !TOKEN_TTL.contains(&self.min_token_ttl) || !ttl.contains(&self.token_ttl) {
+            return Err(Error::TokenTtl {
+                shortest: self.min_token_ttl,
+                usual: self.token_ttl,
+            });
+        }
+        if self.resume_window > MAX_RESUME_WINDOW {
+            return Err(Error::ResumeWindow {
+                asked: self.resume_window,
+            });
+        }
         match self.access {
             Access::Development if !address.ip().is_loopback() => {
                 Err(Error::OpenToTheNetwork { address })
@@ -60,9 +128,12 @@ impl Config {
 mod tests {
     use super::*;
 
+    fn open(listen: &str) -> Config {
+        Config::new(listen.parse().unwrap(), Access::Development)
+    }
+
     #[test]
     fn without_a_token_only_this_machine_is_served() {
-        let open = |listen: &str| Config::new(listen.parse().unwrap(), Access::Development);
         let check = |config: Config| config.check(config.listen);
         assert!(check(open(DEFAULT_ADDRESS)).is_ok());
         assert!(check(open("[::1]:0")).is_ok());
@@ -72,5 +143,33 @@ mod tests {
         ));
         let access = Access::Token("secret".into());
         assert!(check(Config::new("0.0.0.0:8084".parse().unwrap(), access)).is_ok());
+    }
+
+    #[test]
+    fn lifetimes_outside_of_what_makes_sense_are_refused() {
+        for (shortest, usual, good) in [
+            (10, 60, true),
+            (1, 1, true),
+            (120, 120, true),
+            (10, 20, true),
+            (0, 60, false),
+            (61, 60, false),
+            (10, 121, false),
+            (121, 121, false),
+        ] {
+            let mut config = open(DEFAULT_ADDRESS);
+            (config.min_token_ttl, config.token_ttl) = (shortest, usual);
+            assert_eq!(
+                config.check(config.listen).is_ok(),
+                good,
+                "{shortest} {usual}"
+            );
+        }
+        let mut config = open(DEFAULT_ADDRESS);
+        config.resume_window = Duration::from_secs(121);
+        assert!(matches!(
+            config.check(config.listen),
+            Err(Error::ResumeWindow { .. })
+        ));
     }
 }

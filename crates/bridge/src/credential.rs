@@ -1,48 +1,145 @@
-//! What a client shows to be let in, as a header or as a subprotocol.
+//! What a client shows to be let in, and which of the ways to show it counts.
 
 use axum::http::{HeaderMap, header};
 use offhook_proto::Protocol;
 use secrecy::SecretString;
 
-/// What was found in a request.
+use crate::AuthMethod;
+
+/// The cookie that holds a token.
+const COOKIE: &str = "offhook_token";
+
+/// How a credential is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// `Authorization: Bearer`.
+    Header,
+    /// The subprotocol `openai-insecure-api-key.<token>`.
+    Subprotocol,
+    /// `?token=`.
+    Query,
+    /// A cookie.
+    Cookie,
+    /// The first message, announced by `?auth=message`.
+    FirstMessage,
+}
+
+impl Method {
+    /// Whether the access token itself is taken this way, as official SDKs send it as their API
+    /// key. The other ways are for tokens that are worth little once they leak.
+    pub(crate) const fn takes_access_token(self) -> bool {
+        matches!(self, Self::Header | Self::Subprotocol)
+    }
+
+    const fn needs(self) -> Option<AuthMethod> {
+        match self {
+            Self::Header | Self::Subprotocol => None,
+            Self::Query => Some(AuthMethod::Query),
+            Self::Cookie => Some(AuthMethod::Cookie),
+            Self::FirstMessage => Some(AuthMethod::FirstMessage),
+        }
+    }
+}
+
+/// The one credential of a request.
 #[derive(Debug)]
 pub(crate) enum Credential {
-    /// One key or token.
-    One(SecretString),
-    /// Nothing.
-    None,
-    /// An `Authorization` header that is not of the `Bearer` scheme.
-    NotBearer,
-    /// More than one, so that it is unclear which is meant.
-    Several,
+    /// A key or token.
+    Here(Method, SecretString),
+    /// It will be the first message.
+    Later,
 }
 
 impl Credential {
-    /// Finds the credential in a request for an upgrade.
-    pub(crate) fn find(headers: &HeaderMap) -> Self {
-        let bearers = headers
-            .get_all(header::AUTHORIZATION)
-            .iter()
-            .map(|value| bearer(value.as_bytes()));
-        let in_protocols = offered(headers)
-            .filter_map(|name| name.strip_prefix(Protocol::TOKEN_PREFIX))
-            .map(Some);
-        let mut found = bearers.chain(in_protocols);
-        match (found.next(), found.next()) {
-            (None, _) => Self::None,
-            (Some(_), Some(_)) => Self::Several,
-            (Some(Some(token)), None) if !token.is_empty() => Self::One(token.into()),
-            (Some(_), None) => Self::NotBearer,
+    /// How it is presented.
+    pub(crate) const fn method(&self) -> Method {
+        match self {
+            Self::Here(method, _) => *method,
+            Self::Later => Method::FirstMessage,
         }
     }
+}
 
-    /// Finds the credential in a request that has no upgrade: only the header counts.
-    pub(crate) fn find_header(headers: &HeaderMap) -> Self {
-        let mut only = HeaderMap::new();
-        for value in headers.get_all(header::AUTHORIZATION) {
-            only.append(header::AUTHORIZATION, value.clone());
-        }
-        Self::find(&only)
+/// Why a request has no credential that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unclear {
+    /// There is none.
+    None,
+    /// There is an `Authorization` header that is not of the `Bearer` scheme, or an empty token.
+    NotBearer,
+    /// There is more than one, so that it is unclear which is meant.
+    Several,
+    /// It is presented in a way that is off.
+    Off,
+}
+
+/// What the address of a request says about its credential.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct InAddress<'a> {
+    /// `?token=`.
+    pub(crate) token: Option<&'a SecretString>,
+    /// Whether it has `?auth=message`.
+    pub(crate) later: bool,
+}
+
+/// Finds the credential of a request for an upgrade.
+///
+/// Whatever is presented counts, on or off, as a client that presents two has a fault that should
+/// not wait for a change of configuration to show. Only a cookie that is off is passed over:
+/// browsers add it without being asked.
+pub(crate) fn choose(
+    headers: &HeaderMap,
+    address: InAddress<'_>,
+    allowed: &[AuthMethod],
+) -> Result<Credential, Unclear> {
+    let on = |method: Method| method.needs().is_none_or(|needs| allowed.contains(&needs));
+    let here = |method| move |token: Option<&str>| (method, token.map(SecretString::from));
+    let cookies = cookies(headers).filter(|_| on(Method::Cookie)).map(Some);
+    let query = address.token.cloned();
+    let mut found = bearers(headers)
+        .map(here(Method::Header))
+        .chain(in_protocols(headers).map(here(Method::Subprotocol)))
+        .chain(cookies.map(here(Method::Cookie)))
+        .chain(query.map(|token| (Method::Query, Some(token))))
+        .chain(address.later.then_some((Method::FirstMessage, None)));
+    let Some((method, token)) = found.next() else {
+        return Err(Unclear::None);
+    };
+    if found.next().is_some() {
+        return Err(Unclear::Several);
+    }
+    if !on(method) {
+        return Err(Unclear::Off);
+    }
+    match token {
+        _ if method == Method::FirstMessage => Ok(Credential::Later),
+        Some(token) if !is_empty(&token) => Ok(Credential::Here(method, token)),
+        _ => Err(Unclear::NotBearer),
+    }
+}
+
+/// Finds the credential of a request that has no upgrade: only the header counts.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<SecretString, Unclear> {
+    let mut bearers = bearers(headers);
+    match (bearers.next(), bearers.next()) {
+        (None, _) => Err(Unclear::None),
+        (Some(_), Some(_)) => Err(Unclear::Several),
+        (Some(Some(token)), None) if !token.is_empty() => Ok(token.into()),
+        (Some(_), None) => Err(Unclear::NotBearer),
+    }
+}
+
+/// Whether a request of this origin may present a credential this way: an origin has to be on the
+/// list, exactly. Whoever sends none is no browser, unless what lets it in is a cookie, which a
+/// browser adds for any page.
+pub(crate) fn origin_counts(headers: &HeaderMap, list: &[String], method: Option<Method>) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (None, _) => method != Some(Method::Cookie),
+        (Some(origin), None) => list
+            .iter()
+            .any(|known| known.as_bytes() == origin.as_bytes()),
+        (Some(_), Some(_)) => false,
     }
 }
 
@@ -56,52 +153,38 @@ pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-/// The token of a `Bearer` header (RFC 6750 section 2.1); the scheme's case does not matter.
-fn bearer(value: &[u8]) -> Option<&str> {
-    let (scheme, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
+fn in_protocols(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    offered(headers)
+        .filter_map(|name| name.strip_prefix(Protocol::TOKEN_PREFIX))
+        .map(Some)
+}
+
+/// The tokens of `Bearer` headers (RFC 6750 section 2.1); the scheme's case does not matter.
+fn bearers(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    headers.get_all(header::AUTHORIZATION).iter().map(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(token.trim())
+    })
+}
+
+/// The values of our cookie (RFC 6265 section 4.2.1).
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(name, value)| (name == COOKIE).then_some(value))
+}
+
+fn is_empty(token: &SecretString) -> bool {
+    use secrecy::ExposeSecret as _;
+    token.expose_secret().is_empty()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::http::HeaderValue;
-    use secrecy::ExposeSecret as _;
-
-    fn find(pairs: &[(header::HeaderName, &str)]) -> Credential {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(name, HeaderValue::from_str(value).unwrap());
-        }
-        Credential::find(&headers)
-    }
-
-    #[test]
-    fn a_credential_comes_alone_or_not_at_all() {
-        const AUTH: header::HeaderName = header::AUTHORIZATION;
-        const OFFER: header::HeaderName = header::SEC_WEBSOCKET_PROTOCOL;
-        let one = |credential| match credential {
-            Credential::One(token) => token.expose_secret().to_owned(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(one(find(&[(AUTH, "bearer ek_1")])), "ek_1");
-        let offer = "realtime, openai-insecure-api-key.ek_2";
-        assert_eq!(one(find(&[(OFFER, offer)])), "ek_2");
-        assert!(matches!(find(&[(OFFER, "realtime")]), Credential::None));
-        let basic = find(&[(AUTH, "Basic YTpi")]);
-        assert!(matches!(basic, Credential::NotBearer));
-        assert!(matches!(find(&[(AUTH, "Bearer ")]), Credential::NotBearer));
-        let both = find(&[(AUTH, "Bearer ek_1"), (OFFER, offer)]);
-        assert!(matches!(both, Credential::Several));
-        let twice = find(&[(AUTH, "Bearer ek_1"), (AUTH, "Bearer ek_1")]);
-        assert!(matches!(twice, Credential::Several));
-    }
-
-    #[test]
-    fn a_credential_is_not_printed() {
-        let printed = format!("{:?}", find(&[(header::AUTHORIZATION, "Bearer ek_secret")]));
-        assert!(!printed.contains("ek_secret"), "{printed}");
-    }
-}
+#[path = "credential_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! A bridge inside another program, for that program only.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
@@ -33,7 +34,11 @@ impl Embedded {
     pub async fn start() -> Result<Self, Error> {
         let access_token = random_token()?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let bridge = Bridge::new(Config::new(listen, Access::Token(access_token.clone())))?;
+        let bridge = Bridge::new(Config {
+            // It does not come back, so that nobody is told to.
+            drain: Duration::ZERO,
+            ..Config::new(listen, Access::Token(access_token.clone()))
+        })?;
         let listener = bridge.bind().await?;
         let address = listener
             .local_addr()

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Why a bridge cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,22 @@ pub enum Error {
     OpenToTheNetwork {
         /// The address.
         address: SocketAddr,
+    },
+    /// Tokens cannot live for as long as configured.
+    #[error(
+        "tokens cannot live for {usual} s, and {shortest} s at least: their lifetimes are between 1 and 120 s, and the usual one is not below the shortest"
+    )]
+    TokenTtl {
+        /// The shortest lifetime that may be asked for, in s.
+        shortest: u32,
+        /// The lifetime where none is asked for, in s.
+        usual: u32,
+    },
+    /// Sessions cannot be kept for as long as configured.
+    #[error("sessions cannot be kept for {} s without a connection: 120 s is the most", asked.as_secs())]
+    ResumeWindow {
+        /// The time asked for.
+        asked: Duration,
     },
     /// The system gives no random numbers, and tokens need them.
     #[error("the system gives no random numbers, which access tokens need: {detail}")]

@@ -1,24 +1,30 @@
 //! The bridge's HTTP surface: what is shared between requests, and which path does what.
 
+mod admission;
+mod first_message;
 mod mint;
 mod problem;
 mod upgrade;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
 use axum::extract::{self, DefaultBodyLimit};
-use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
+use offhook_proto::Time;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
-use crate::token::Tokens;
+use crate::fingerprint::{Mismatch, Sender};
+use crate::registry::Registry;
+use crate::token::{Claims, Tokens};
 use crate::upstream::Prompts;
-use crate::{Access, Config, Error};
+use crate::{Access, Config, Error, FingerprintPolicy};
+use first_message::Strangers;
 use problem::Problem;
 
 /// The largest body of a mint request, in bytes.
@@ -33,12 +39,27 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     pub(crate) prompts: Arc<Prompts>,
-    /// One permit a session.
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) registry: Registry,
+    /// One permit a session, whether its client is there or may come back.
+    slots: Arc<Semaphore>,
+    /// Connections that were accepted without a credential, and have to show one first.
+    strangers: Arc<Strangers>,
+    /// How often a token was used elsewhere than where it was minted.
+    mismatches: AtomicU64,
     /// One permit a connection that has not become a session.
     pub(crate) connections: Arc<Semaphore>,
-    /// Turns true when the bridge shuts down.
-    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) closing: watch::Sender<Closing>,
+}
+
+/// How far the end of a bridge has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// It serves.
+    Open,
+    /// It takes no new connections, and those there are have until then to leave.
+    Drain { until: Time },
+    /// It closes.
+    Shutdown,
 }
 
 impl State {
@@ -47,14 +68,34 @@ impl State {
             clock: Clock::start(),
             tokens: Tokens::new()?,
             prompts: Arc::new(Prompts::built_in()?),
+            registry: Registry::default(),
             slots: Arc::new(Semaphore::new(config.max_sessions as usize)),
+            strangers: Arc::default(),
+            mismatches: AtomicU64::new(0),
             connections: Arc::new(Semaphore::new(MAX_REQUESTS)),
-            closing: watch::Sender::new(false),
+            closing: watch::Sender::new(Closing::Open),
             config,
         })
     }
 
-    /// How many sessions there are.
+    /// Room for one more session.
+    pub(crate) fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        // Its other error is a closed semaphore, and this one is never closed.
+        Arc::clone(&self.slots).try_acquire_owned().ok()
+    }
+
+    /// How the one who presents a token differs from the one it was minted by, if that matters here;
+    /// it is counted.
+    pub(crate) fn mismatch(&self, claims: &Claims, sender: &Sender) -> Option<Mismatch> {
+        if self.config.fingerprint == FingerprintPolicy::Off {
+            return None;
+        }
+        let mismatch = self.tokens.mismatch(claims, sender)?;
+        self.mismatches.fetch_add(1, Ordering::Relaxed);
+        Some(mismatch)
+    }
+
+    /// How many sessions there are, those that wait for their client included.
     pub(crate) fn sessions(&self) -> usize {
         self.config.max_sessions as usize - self.slots.available_permits()
     }
@@ -65,10 +106,15 @@ impl State {
         drop(self.slots.acquire_many(self.config.max_sessions).await);
     }
 
-    /// Ready once the bridge shuts down.
+    /// Ready once the bridge closes; it may have begun to drain before.
     pub(crate) async fn shutdown(&self) {
+        let mut closing = self.closing.subscribe();
         // Its only error is a dropped sender, and that lives as long as `self`.
-        drop(self.closing.subscribe().wait_for(|closing| *closing).await);
+        drop(
+            closing
+                .wait_for(|closing| *closing == Closing::Shutdown)
+                .await,
+        );
     }
 
     /// Whether `key` is the access token, in a time that does not depend on where it differs. In
@@ -82,19 +128,6 @@ impl State {
                 .into(),
             Access::Development => true,
         }
-    }
-
-    /// Refuses pages of origins that are not on the list; whoever sends no origin is no browser.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let mut origins = headers.get_all(header::ORIGIN).iter();
-        let Some(origin) = origins.next() else {
-            return Ok(());
-        };
-        let allowed = |allowed: &String| allowed.as_bytes() == origin.as_bytes();
-        if origins.next().is_none() && self.config.allowed_origins.iter().any(allowed) {
-            return Ok(());
-        }
-        Err(Problem::origin())
     }
 }
 
@@ -115,5 +148,6 @@ async fn health(extract::State(state): extract::State<Arc<State>>) -> Json<Value
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
         "sessions": state.sessions(),
+        "fingerprint_mismatches": state.mismatches.load(Ordering::Relaxed),
     }))
 }

@@ -1,37 +1,64 @@
 //! The server the softphone talks to: tokens, upgrade checks, sessions, and the built-in agent.
 //!
 //! ```text
-//! socket ── session.rs ── proto::Server ── Upstream ── the built-in agent
+//! sockets ── session/link.rs ──┐
+//!                              ├─ session.rs ── proto::Server
+//! registry.rs (who has which) ─┘       └─────── Upstream ── the built-in agent
 //! ```
 //!
 //! [`Bridge`] serves on a listener; [`Embedded`] is a bridge inside another program, reachable by
 //! that program only. Seen from outside it is the OpenAI Realtime API (GA) on WebSocket:
 //!
-//! - `POST /v1/realtime/client_secrets` mints a token of 10 to 120 s for one session.
+//! - `POST /v1/realtime/client_secrets` mints a token of 10 to 120 s for one session: a new one, or
+//!   the one that `session.id` in the body names.
 //! - `GET /v1/realtime?agent=NAME` opens the session; without an agent, any `model=NAME` is
-//!   answered by the built-in agent, as SDKs insist on naming a model.
-//! - `GET /healthz` says that the bridge is up, and with how many sessions.
+//!   answered by the built-in agent, as SDKs insist on naming a model. With `session=ID` a client
+//!   of `offhook.v1` goes on with a session, by a token for it.
+//! - `GET /healthz` says that the bridge is up, and with how many sessions. One that waits for its
+//!   client to come back counts, here and against [`Config::max_sessions`], as it holds as much.
 //!
 //! # Who may call
 //!
-//! A token (`ek_…`) is minted with the access token and presented on the upgrade as
-//! `Authorization: Bearer`, or as the subprotocol `openai-insecure-api-key.<token>`, which is never
-//! selected. It opens one session; minted with `"offhook": {"reusable": true}` in the body, as many
-//! as are asked for until it expires. As the official SDKs send their API key there, the access
-//! token itself is taken on the upgrade too. In development mode ([`Access::Development`]) any
-//! other key stands for the access token. Browser pages are refused unless their origin is allowed.
+//! A token (`ek_…`) is minted with the access token and presented on the upgrade, in one way:
+//!
+//! | how | |
+//! |---|---|
+//! | `Authorization: Bearer` | |
+//! | subprotocol `openai-insecure-api-key.<token>` | never selected |
+//! | `?token=` | if allowed ([`AuthMethod::Query`]) |
+//! | cookie `offhook_token` | if allowed; the page's origin has to be, too |
+//! | first message after `?auth=message` | if allowed; nothing is done for the client before |
+//!
+//! It opens one session; minted with `"offhook": {"reusable": true}` in the body, as many as are
+//! asked for until it expires. As the official SDKs send their API key there, the access token
+//! itself is taken in the first two ways. In development mode ([`Access::Development`]) any other
+//! key stands for the access token. Browser pages are refused unless their origin is allowed.
+//!
+//! A token remembers, as a keyed hash, from where and by which program it was minted;
+//! [`FingerprintPolicy`] says what becomes of it elsewhere. [`Sessions`] revokes.
 //!
 //! Every refusal comes before the upgrade, as `application/problem+json` (RFC 9457) with an `error`
-//! member in OpenAI's shape.
+//! member in OpenAI's shape; where the credential comes after it, as an `error` event and a close
+//! frame.
+//!
+//! # The end
+//!
+//! Clients of `offhook.v1` are told to come back ([`Config::drain`], [`Config::return_spread`])
+//! before they are closed with 1012; others are closed with 1001. Who comes meanwhile gets a 503
+//! with `Retry-After`.
 
 mod clock;
 mod config;
 mod credential;
 mod embedded;
 mod error;
+mod fingerprint;
 mod http;
+mod registry;
 mod serve;
 mod session;
+mod sessions;
+mod spread;
 mod token;
 mod upstream;
 
@@ -40,9 +67,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-pub use config::{Access, Config, DEFAULT_ADDRESS};
+pub use config::{Access, AuthMethod, Config, DEFAULT_ADDRESS, FingerprintPolicy};
 pub use embedded::Embedded;
 pub use error::Error;
+pub use sessions::{SessionInfo, SessionState, Sessions};
 pub use upstream::AGENT;
 
 use http::State;
@@ -78,13 +106,21 @@ impl Bridge {
     }
 
     /// The bridge as a router, to be served by someone else. Sessions on it are not told of a
-    /// shutdown.
+    /// shutdown, and the addresses of clients are not known.
     pub fn router(&self) -> axum::Router {
         http::router(Arc::clone(&self.state))
     }
 
-    /// Serves until `shutdown` is ready, then closes every session with 1001 and returns; after
-    /// at most 5 s, whether or not every client has answered.
+    /// Its sessions, to look at and to revoke.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions {
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// Serves until `shutdown` is ready, then lets clients go and returns: 5 s after
+    /// [`Config::drain`] at most, whether or not every client has answered.
     ///
     /// # Errors
     /// Where the listener has no address, or one that the configured access does not allow.

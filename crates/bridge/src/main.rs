@@ -5,13 +5,17 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use std::{env, fs, io};
 
-use clap::{Parser, Subcommand};
-use offhook_bridge::{Access, Bridge, Config, DEFAULT_ADDRESS};
+use clap::{Args, Parser, Subcommand};
+use offhook_bridge::{Access, AuthMethod, Bridge, Config, DEFAULT_ADDRESS, FingerprintPolicy};
 use secrecy::SecretString;
-use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, info, warn};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// Holds the access token, for whoever does not give a file.
 const ACCESS_TOKEN: &str = "OFFHOOK_BRIDGE_ACCESS_TOKEN";
@@ -30,37 +34,62 @@ enum Command {
     ///
     /// Without an access token, in OFFHOOK_BRIDGE_ACCESS_TOKEN or a file, the bridge is in
     /// development mode: anyone on this machine may call, and only loopback addresses work.
-    Serve {
-        /// The address and port to listen on; port 0 takes any free one.
-        #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_ADDRESS)]
-        listen: SocketAddr,
-        /// A file that holds the access token and nothing else.
-        #[arg(long, value_name = "FILE")]
-        access_token_file: Option<PathBuf>,
-        /// An origin whose pages may connect, as in https://phone.example; may be repeated.
-        #[arg(long = "allow-origin", value_name = "ORIGIN")]
-        allowed_origins: Vec<String>,
-        /// How many sessions there may be at a time.
-        #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        max_sessions: u32,
-    },
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The address and port to listen on; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_ADDRESS)]
+    listen: SocketAddr,
+    /// A file that holds the access token and nothing else.
+    #[arg(long, value_name = "FILE")]
+    access_token_file: Option<PathBuf>,
+    /// An origin whose pages may connect, as in https://phone.example; may be repeated.
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<String>,
+    /// Ways to present a token that are taken besides the header and the subprotocol.
+    #[arg(
+        long = "allow-auth",
+        value_name = "WAYS",
+        value_delimiter = ',',
+        value_enum
+    )]
+    allowed_auth: Vec<AuthMethod>,
+    /// What becomes of a token that is used elsewhere than where it was minted.
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t)]
+    fingerprint: FingerprintPolicy,
+    /// How long a token lives unless its mint asks for another time.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=120))]
+    token_ttl: u32,
+    /// The shortest life a mint may ask for; 10 s, or what --token-ttl says if that is less.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=120))]
+    min_token_ttl: Option<u32>,
+    /// How many sessions there may be at a time, those that wait for their client included.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_sessions: u32,
+    /// How long a session whose connection was cut waits for its client.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=120))]
+    resume_window: u64,
+    /// How long clients have to leave when the bridge stops.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=300))]
+    drain: u64,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(is_harmless))
+        .with(
+            fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(io::stderr().is_terminal()),
+        )
         .init();
-    let Command::Serve {
-        listen,
-        access_token_file,
-        allowed_origins,
-        max_sessions,
-    } = Arguments::parse().command;
-    match serve(listen, access_token_file, allowed_origins, max_sessions).await {
+    let Command::Serve(arguments) = Arguments::parse().command;
+    match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the one sentence a person has to see")]
@@ -72,18 +101,27 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(
-    listen: SocketAddr,
-    access_token_file: Option<PathBuf>,
-    allowed_origins: Vec<String>,
-    max_sessions: u32,
-) -> Result<(), Failure> {
-    let access = access(access_token_file)?;
+/// Whether something may be logged, whatever the filter says: the WebSocket library shows whole
+/// messages when it is asked for all it has, and there are tokens in some.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("tungstenite") || *metadata.level() <= Level::DEBUG
+}
+
+async fn serve(arguments: Serve) -> Result<(), Failure> {
+    let access = access(arguments.access_token_file)?;
     let development = matches!(access, Access::Development);
     let bridge = Bridge::new(Config {
-        allowed_origins,
-        max_sessions,
-        ..Config::new(listen, access)
+        allowed_origins: arguments.allowed_origins,
+        allowed_auth: arguments.allowed_auth,
+        fingerprint: arguments.fingerprint,
+        token_ttl: arguments.token_ttl,
+        min_token_ttl: arguments
+            .min_token_ttl
+            .unwrap_or(arguments.token_ttl.min(10)),
+        max_sessions: arguments.max_sessions,
+        resume_window: Duration::from_secs(arguments.resume_window),
+        drain: Duration::from_secs(arguments.drain),
+        ..Config::new(arguments.listen, access)
     })?;
     let listener = bridge.bind().await?;
     let address = listener.local_addr().map_err(Failure::Address)?;

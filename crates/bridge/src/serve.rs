@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -13,7 +14,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::http::{State, router};
+use crate::fingerprint::Peer;
+use crate::http::{Closing, State, router};
 
 /// How long sessions have for their closing handshakes.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -22,22 +24,54 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest request head, in bytes; tokens are well under 1 KiB.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Serves until `shutdown` is ready, then until every session has ended or 5 s are over.
+/// Serves until `shutdown` is ready, then until every session has ended or its time is over.
 pub(crate) async fn serve(
     state: Arc<State>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let mut shutdown = pin!(shutdown);
     let service = router(Arc::clone(&state));
+    accept(&state, &listener, &service, shutdown).await;
+    info!(sessions = state.sessions(), "closing");
+    let drain = state.config.drain;
+    if !drain.is_zero() && state.registry.can_be_told() {
+        let until = state.clock.now() + drain;
+        state.closing.send_replace(Closing::Drain { until });
+        let drained = async {
+            tokio::select! {
+                () = state.registry.nobody_left() => {}
+                () = state.clock.wait(Some(until)) => {}
+            }
+        };
+        // Who comes now is told when to come back.
+        accept(&state, &listener, &service, drained).await;
+    }
+    state.closing.send_replace(Closing::Shutdown);
+    drop(listener);
+    if timeout(SHUTDOWN, state.all_ended()).await.is_err() {
+        warn!(
+            sessions = state.sessions(),
+            "not every client answered its close frame"
+        );
+    }
+}
+
+/// Accepts connections until `end` is ready.
+async fn accept(
+    state: &Arc<State>,
+    listener: &TcpListener,
+    service: &axum::Router,
+    end: impl Future<Output = ()> + Send,
+) {
+    let mut end = pin!(end);
     loop {
         // Taken before accepting: beyond this many, connections wait in the system's queue.
         let permit = Arc::clone(&state.connections).acquire_owned();
         let accepted = async { (permit.await, listener.accept().await) };
-        let (permit, stream) = tokio::select! {
-            () = &mut shutdown => break,
+        let (permit, stream, address) = tokio::select! {
+            () = &mut end => return,
             (Ok(permit), accepted) = accepted => match accepted {
-                Ok((stream, _)) => (permit, stream),
+                Ok((stream, address)) => (permit, stream, address),
                 Err(error) => {
                     // The queue holds what failed; without a pause this would spin.
                     warn!(%error, "a connection could not be accepted");
@@ -45,23 +79,10 @@ pub(crate) async fn serve(
                     continue;
                 }
             },
-            else => break,
+            else => return,
         };
-        tokio::spawn(connection(
-            Arc::clone(&state),
-            stream,
-            permit,
-            service.clone(),
-        ));
-    }
-    info!(sessions = state.sessions(), "closing");
-    state.closing.send_replace(true);
-    drop(listener);
-    if timeout(SHUTDOWN, state.all_ended()).await.is_err() {
-        warn!(
-            sessions = state.sessions(),
-            "not every client answered its close frame"
-        );
+        let service = service.clone().layer(Extension(Peer(address)));
+        tokio::spawn(connection(Arc::clone(state), stream, permit, service));
     }
 }
 
@@ -72,6 +93,7 @@ async fn connection(
     permit: OwnedSemaphorePermit,
     service: axum::Router,
 ) {
+    // What a call sends is small and should leave at once.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "small messages may be delayed on this connection");
     }

@@ -1,164 +1,386 @@
-//! One session: the loop between a socket, the protocol machine and the upstream.
+//! One session: the loop between its connections, the protocol machine and the upstream.
 //!
-//! Decides nothing: what happens goes into the machines, what they say is done.
+//! Decides nothing: what happens goes into the machines, what they say is done. Connections come
+//! and go; each is run by a task of its own (`link.rs`), so that a slow one holds up nobody.
 
+mod link;
+mod newcomer;
 mod socket;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::upgrade::Upgraded;
-use offhook_proto::server::{Config, Input, Output};
-use offhook_proto::{Protocol, Server, Time};
-use tracing::{debug, info};
+use offhook_proto::server::{Attach, Config, Input, Output, Received, TokenRefused};
+use offhook_proto::wire::Token;
+use offhook_proto::{Close, Conn, Server, Time};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
+use tracing::{debug, info, warn};
 
-use crate::http::State;
+use crate::FingerprintPolicy;
+use crate::http::{Closing, State};
+use crate::registry::Entry;
+use crate::spread::Spread;
+use crate::token::Refused;
 use crate::upstream::{self, Agent, Upstream};
-use socket::{Received, Socket};
+use link::{Limits, Link, Ties};
+pub(crate) use newcomer::{Newcomer, Pass, Shape};
+pub(crate) use socket::{Client, Heard, Socket};
 
 /// The largest message taken from a client, in bytes: 16 s of audio.
 pub(crate) const MAX_MESSAGE: u32 = 1 << 20;
 /// A session's longest life, in s, as in the OpenAI API.
 const LIFETIME_S: u64 = 60 * 60;
+/// Messages from connections that may wait to be handled.
+const INBOX: usize = 8;
+/// What the upstream may have to say while nobody takes it, in events. Only a client that asks
+/// without ever reading the answers gets there.
+const MAX_UNSAID: usize = 2000;
+/// How long a client has to prove where it is, where that is enforced.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What was agreed on before the upgrade.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) id: String,
-    /// The model the client asked for; the agent's name if none.
-    pub(crate) model: String,
-    pub(crate) protocol: Protocol,
-    pub(crate) shape: Shape,
-    /// Seeds the identifiers of its events, items and responses.
-    pub(crate) ids_seed: u64,
+/// What a session is started with, besides its first connection.
+pub(crate) struct Start {
+    pub(crate) entry: Entry,
+    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) newcomers: mpsc::Receiver<Newcomer>,
+    pub(crate) revoked: watch::Receiver<Option<String>>,
 }
 
-/// Which API the client was written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// The one served here.
-    Ga,
-    /// The one before it, which has ended.
-    Beta,
+/// Runs a session from its first connection to its end.
+pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
+    let Start {
+        entry,
+        slot,
+        mut newcomers,
+        mut revoked,
+    } = start;
+    let mut closing = state.closing.subscribe();
+    closing.mark_changed();
+    let (sender, mut inbox) = mpsc::channel(INBOX);
+    let mut session = match Session::new(Arc::clone(&state), &entry, slot, sender, &first.pass) {
+        Ok(session) => session,
+        Err(error) => {
+            warn!(session = entry.id, %error, "the system gives no random numbers");
+            first.refuse(Close::new(Close::INTERNAL, "server.entropy"));
+            return state.registry.remove(&entry);
+        }
+    };
+    session.tell_spread();
+    session.attach(first);
+    while let Some(until) = session.settle() {
+        tokio::select! {
+            Some((conn, heard)) = inbox.recv() => session.heard(conn, &heard),
+            Some(newcomer) = newcomers.recv() => session.attach(newcomer),
+            Ok(()) = revoked.changed() => {
+                if let Some(reason) = revoked.borrow_and_update().as_deref() {
+                    info!(session = entry.id, reason, "revoked");
+                    session.tell(Input::Revoke { reason });
+                }
+            }
+            Ok(()) = closing.changed() => {
+                let closing = *closing.borrow_and_update();
+                session.closing(closing);
+            }
+            () = session.room.notified() => {}
+            () = state.clock.wait(until) => {
+                session.tell_spread();
+                session.tell(Input::Tick);
+            }
+        }
+    }
+    info!(session = entry.id, "ended");
+    state.registry.remove(&entry);
+    drop(session);
+    newcomers.close();
+    while let Ok(late) = newcomers.try_recv() {
+        state.registry.enter(&state, late);
+    }
 }
 
-/// Runs a session from its upgrade to its end.
-pub(crate) async fn run(state: &State, upgraded: Upgraded, session: Session) {
-    let clock = state.clock;
-    let mut socket = Socket::new(upgraded).await;
-    let mut server = Server::new(
-        Config {
-            protocol: session.protocol,
-            ids_seed: session.ids_seed,
-            unix_ms: clock.unix_ms(),
+struct Session {
+    state: Arc<State>,
+    entry: Entry,
+    user: String,
+    agent: String,
+    server: Server,
+    upstream: Upstream,
+    spread: Spread,
+    /// A number between 0 and 1 that is this session's own.
+    lot: f64,
+    links: BTreeMap<Conn, Link>,
+    last: u32,
+    /// Whether the session is on one of them.
+    is_attached: bool,
+    /// For the connections, which share the session's place.
+    slot: Arc<OwnedSemaphorePermit>,
+    inbox: mpsc::Sender<(Conn, Heard)>,
+    /// Told when a connection that was backed up takes more.
+    room: Arc<Notify>,
+}
+
+impl Session {
+    fn new(
+        state: Arc<State>,
+        entry: &Entry,
+        slot: OwnedSemaphorePermit,
+        inbox: mpsc::Sender<(Conn, Heard)>,
+        pass: &Pass,
+    ) -> Result<Self, getrandom::Error> {
+        let seed = getrandom::u64()?;
+        let lot = f64::from(getrandom::u32()?) / f64::from(u32::MAX);
+        let now = state.clock.now();
+        let config = Config {
+            session_id: entry.id.clone(),
+            epoch: state.tokens.id("epoch"),
+            seed,
+            unix_ms: state.clock.unix_ms(),
             max_frame_bytes: MAX_MESSAGE,
+            resume_window: state.config.resume_window,
+            token_grace: state.config.token_grace,
             ..Config::default()
-        },
-        clock.now(),
-    );
-    let id = session.id.clone();
-    let mut upstream = open(state, session);
-    let mut told = false;
-    loop {
-        let until = match drain(state, &mut socket, &mut server, &mut upstream).await {
-            Next::Wait(until) => until,
-            Next::Ended => break,
         };
-        let received = tokio::select! {
-            received = socket.receive() => Some(received),
-            () = clock.wait(until) => None,
-            () = state.shutdown(), if !told => {
-                told = true;
-                server.handle(clock.now(), Input::Shutdown);
+        Ok(Self {
+            server: Server::new(config, now),
+            upstream: open(&state, entry, pass, seed),
+            entry: entry.clone(),
+            user: pass.user.clone(),
+            agent: pass.agent.clone(),
+            spread: Spread::default(),
+            lot,
+            links: BTreeMap::new(),
+            last: 0,
+            is_attached: false,
+            slot: Arc::new(slot),
+            inbox,
+            room: Arc::default(),
+            state,
+        })
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.server.handle(self.state.clock.now(), input);
+    }
+
+    /// Takes up a connection.
+    fn attach(&mut self, newcomer: Newcomer) {
+        self.last += 1;
+        let conn = Conn(self.last);
+        let Newcomer { socket, pass } = newcomer;
+        let ties = Ties {
+            inbox: self.inbox.clone(),
+            room: Arc::clone(&self.room),
+            slot: Some(Arc::clone(&self.slot)),
+        };
+        let client = (pass.protocol, pass.sender);
+        let clock = self.state.clock;
+        let mut link = Link::start(conn, socket, client, ties, clock, Limits::default());
+        link.proof_within = pass.mismatch.and_then(|_| {
+            match (self.state.config.fingerprint, pass.expires_at) {
+                (FingerprintPolicy::Enforce, _) => Some(PROOF_TIMEOUT),
+                // It is asked for, but nothing comes of it before the token is over anyway.
+                (_, expires_at) => expires_at.map(|at| at - clock.now()),
+            }
+        });
+        self.links.insert(conn, link);
+        debug!(session = self.entry.id, %conn, resumes = pass.resumes, "a connection came");
+        self.state.registry.counted(&self.entry);
+        self.tell(Input::Attach(Attach {
+            conn,
+            protocol: pass.protocol,
+            resumes: pass.resumes,
+            expires_at: pass.expires_at,
+        }));
+    }
+
+    /// Asks for a token from where the client is, once the session is on the connection that came
+    /// with another one. Until then the machine would ask the connection before it.
+    fn ask_for_proof(&mut self) -> bool {
+        let mut open = self.links.values_mut().filter(|link| !link.is_closing());
+        let (Some(only), None) = (open.next(), open.next()) else {
+            return false;
+        };
+        let Some(deadline) = only.proof_within.take() else {
+            return false;
+        };
+        let reason = "fingerprint";
+        self.tell(Input::RequireRefresh { reason, deadline });
+        true
+    }
+
+    /// Passes on what came over a connection.
+    fn heard(&mut self, conn: Conn, heard: &Heard) {
+        let Some(link) = self.links.get(&conn) else {
+            return;
+        };
+        let received = match heard {
+            Heard::Closed(close) => {
+                debug!(session = self.entry.id, %conn, ?close, "a connection went");
+                self.links.remove(&conn);
+                Received::Closed(close.clone())
+            }
+            _ if link.is_closing() => return,
+            Heard::Text(text) => Received::Text(text.as_str()),
+            Heard::Binary(bytes) => Received::Binary(bytes),
+            Heard::Control => Received::Alive,
+            Heard::TooBig => Received::TooBig,
+        };
+        self.tell(Input::Received { conn, received });
+    }
+
+    fn closing(&mut self, closing: Closing) {
+        match closing {
+            Closing::Open => {}
+            Closing::Drain { until } => {
+                let deadline = until - self.state.clock.now();
+                self.tell(Input::Drain {
+                    reason: "server_restart",
+                    deadline,
+                    reconnect_after: self.state.config.return_spread.mul_f64(self.lot),
+                    resume_url: None,
+                });
+            }
+            Closing::Shutdown => self.tell(Input::Shutdown),
+        }
+    }
+
+    /// More clients than before, or fewer, should come back over a longer time, or a shorter one.
+    fn tell_spread(&mut self) {
+        if let Some(spread) = self.spread.news(self.state.sessions()) {
+            self.tell(Input::Spread(spread));
+        }
+    }
+
+    /// Does what the machines say until both wait, and returns for how long; none once all is done.
+    fn settle(&mut self) -> Option<Option<Time>> {
+        loop {
+            let clock = self.state.clock;
+            let until = match self.server.poll() {
+                Output::Wait { until, .. } => until,
+                Output::Ended => return None,
+                output => {
+                    self.carry_out(output);
+                    continue;
+                }
+            };
+            if self.is_attached && self.ask_for_proof() {
                 continue;
             }
-        };
-        let now = clock.now();
-        upstream.advance(now);
-        server.handle(
-            now,
-            match &received {
-                None => Input::Tick,
-                Some(Received::Text(text)) => Input::Text(text.as_str()),
-                Some(Received::Binary(bytes)) => Input::Binary(*bytes),
-                Some(Received::Control) => Input::Alive,
-                Some(Received::TooBig) => Input::TooBig,
-                Some(Received::Closed(close)) => {
-                    debug!(session = id, ?close, "the client closed");
-                    Input::PeerClosed(close.clone())
-                }
-            },
-        );
-    }
-    info!(session = id, "ended");
-}
-
-fn open(state: &State, session: Session) -> Upstream {
-    match session.shape {
-        Shape::Beta => Upstream::beta(),
-        Shape::Ga => Upstream::Agent(Box::new(Agent::new(
-            &upstream::agent::Config {
-                session_id: session.id,
-                model: session.model,
-                expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,
-                lifetime: Duration::from_secs(LIFETIME_S),
-                // Not the machine's sequence, whose ids are those of events.
-                ids_seed: session.ids_seed.rotate_left(32),
-            },
-            Arc::clone(&state.prompts),
-            state.clock.now(),
-        ))),
-    }
-}
-
-enum Next {
-    /// Nothing to do until something happens or this time comes.
-    Wait(Option<Time>),
-    Ended,
-}
-
-/// Does what the machines say until both wait.
-async fn drain(
-    state: &State,
-    socket: &mut Socket,
-    server: &mut Server,
-    upstream: &mut Upstream,
-) -> Next {
-    let clock = state.clock;
-    loop {
-        let done = match server.poll() {
-            Output::Transmit(text) => socket.send(text).await,
-            Output::Ping => socket.ping().await,
-            Output::Close(close) => socket.close(close).await,
-            Output::Upstream(event) => {
-                upstream.handle(clock.now(), event);
-                Ok(())
+            // What cannot be said yet is not asked for, so that it does not pile up here.
+            if !self.server.takes_upstream() || self.links.values().any(Link::is_backed_up) {
+                return Some(until);
             }
-            Output::Abort => return Next::Ended,
-            Output::Ended => {
-                socket.finish().await;
-                return Next::Ended;
-            }
-            Output::Wait { until, .. } => match upstream.poll() {
-                upstream::Output::Event(event) => {
-                    server.handle(clock.now(), Input::Upstream(event.into()));
-                    Ok(())
-                }
-                upstream::Output::Ended(close) => {
-                    server.handle(clock.now(), Input::UpstreamEnded(close));
-                    Ok(())
-                }
+            let now = clock.now();
+            self.upstream.advance(now);
+            match self.upstream.poll() {
+                upstream::Output::Event(event) => self.tell(Input::Upstream(event.into())),
+                upstream::Output::Ended(close) => self.tell(Input::UpstreamEnded(close)),
                 upstream::Output::Wait(upstream) => {
-                    return Next::Wait(match (until, upstream) {
+                    return Some(match (until, upstream) {
                         (Some(one), Some(other)) => Some(one.min(other)),
                         (one, other) => one.or(other),
                     });
                 }
-            },
-        };
-        if let Err(gone) = done {
-            debug!(%gone, "a client cannot be written to");
-            server.handle(clock.now(), Input::PeerClosed(None));
+            }
         }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        let now = self.state.clock.now();
+        match output {
+            Output::Transmit { conn, frame } => self.send(conn, |link| link.send(frame)),
+            Output::Ping { conn } => self.send(conn, Link::ping),
+            Output::Close { conn, close } => {
+                debug!(session = self.entry.id, %conn, ?close, "closing a connection");
+                self.send(conn, |link| link.close(close));
+            }
+            Output::Abort { conn } => {
+                if let Some(link) = self.links.remove(&conn) {
+                    link.abort();
+                }
+            }
+            Output::CheckToken {
+                conn,
+                event_id,
+                token,
+            } => {
+                let checked = self.check(conn, &token);
+                self.tell(Input::TokenChecked {
+                    conn,
+                    event_id,
+                    checked,
+                });
+            }
+            Output::Upstream(event) => self.upstream.handle(now, event),
+            Output::UpstreamAudio(audio) => self.upstream.hear(now, &audio),
+            // The upstream's clock is the audio it is given, which stops by itself. What it is
+            // saying it says on, into what the machine keeps.
+            Output::Attached(here) => {
+                self.is_attached = here;
+                self.state.registry.attached(&self.entry, here);
+            }
+            Output::Ended | Output::Wait { .. } => {}
+        }
+        if self.upstream.unsaid() > MAX_UNSAID {
+            let close = Close::new(Close::RATE_LIMITED, "client.answers_unread");
+            self.upstream = Upstream::Over;
+            self.tell(Input::UpstreamEnded(close));
+        }
+    }
+
+    /// Hands something to a connection. One that takes no more is gone.
+    fn send(&mut self, conn: Conn, order: impl FnOnce(&mut Link) -> Result<(), link::Stuck>) {
+        let Some(link) = self.links.get_mut(&conn) else {
+            return;
+        };
+        if let Err(stuck) = order(link) {
+            debug!(session = self.entry.id, %conn, %stuck, "a connection is given up");
+            if let Some(link) = self.links.remove(&conn) {
+                link.abort();
+            }
+            let received = Received::Closed(None);
+            self.tell(Input::Received { conn, received });
+        }
+    }
+
+    /// Whether a token that came in band counts, and until when.
+    fn check(&self, conn: Conn, token: &Token) -> Result<Time, TokenRefused> {
+        let State { tokens, clock, .. } = &*self.state;
+        let now = clock.unix_ms() / 1000;
+        let refused = |why| match why {
+            Refused::Spent => TokenRefused::Spent,
+            Refused::Invalid | Refused::Expired | Refused::Full => TokenRefused::Invalid,
+        };
+        let claims = tokens.verify(now, token.secret()).map_err(refused)?;
+        if claims.sid != self.entry.id || claims.sub != self.user || claims.agent != self.agent {
+            return Err(TokenRefused::Foreign);
+        }
+        let link = self.links.get(&conn).ok_or(TokenRefused::Invalid)?;
+        if let Some(mismatch) = self.state.mismatch(&claims, link.sender()) {
+            warn!(session = self.entry.id, %conn, %mismatch, "a fresh token was minted elsewhere");
+            if self.state.config.fingerprint == FingerprintPolicy::Enforce {
+                return Err(TokenRefused::Foreign);
+            }
+        }
+        tokens.spend(now, &claims).map_err(refused)?;
+        Ok(clock.at_unix(claims.exp))
+    }
+}
+
+fn open(state: &State, entry: &Entry, pass: &Pass, seed: u64) -> Upstream {
+    match pass.shape {
+        Shape::Beta => Upstream::beta(),
+        Shape::Ga => Upstream::Agent(Box::new(Agent::new(
+            &upstream::agent::Config {
+                session_id: entry.id.clone(),
+                model: pass.model.clone(),
+                expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,
+                lifetime: Duration::from_secs(LIFETIME_S),
+                // Not the machine's sequence, whose ids are those of events.
+                ids_seed: seed.rotate_left(32),
+            },
+            Arc::clone(&state.prompts),
+            state.clock.now(),
+        ))),
     }
 }

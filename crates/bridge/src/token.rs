@@ -3,43 +3,59 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
 use offhook_proto::Ids;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::fingerprint::{Fingerprint, Mismatch, Sender};
 
 /// How every token starts, as those of the OpenAI API do.
 pub(crate) const PREFIX: &str = "ek_";
-/// The lifetime of a token unless the mint asks for another one, in s.
-pub(crate) const DEFAULT_TTL: u64 = 60;
-/// The lifetimes a mint may ask for, in s.
-pub(crate) const TTL: std::ops::RangeInclusive<u64> = 10..=120;
+/// Who mints with the access token, as there are no user accounts here.
+pub(crate) const USER: &str = "local";
 
 const ISSUER: &str = "offhook-bridge";
 const AUDIENCE: &str = "offhook-realtime";
 /// How many spent tokens are remembered; at 120 s each this is 80 sessions a second.
 const MAX_SPENT: usize = 10_000;
 
+/// What a token is to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    /// How long it is to be valid, in s.
+    pub(crate) ttl: u64,
+    pub(crate) agent: &'a str,
+    /// The session it is to go on with; a new one if none.
+    pub(crate) session: Option<&'a str>,
+    pub(crate) reusable: bool,
+    /// Who asks for it.
+    pub(crate) sender: &'a Sender,
+}
+
 /// What a token says (RFC 7519 section 4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
     iss: String,
     aud: String,
-    /// Who minted it; there are no user accounts here.
-    sub: String,
+    /// Who minted it.
+    pub(crate) sub: String,
     /// The session it opens.
     pub(crate) sid: String,
     /// The agent it is for.
     pub(crate) agent: String,
-    iat: u64,
+    /// When it was minted, in s since the Unix epoch.
+    pub(crate) iat: u64,
     /// When it expires, in s since the Unix epoch.
     pub(crate) exp: u64,
     jti: String,
     /// Whether it opens as many sessions as come until it expires.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) reusable: bool,
+    /// Where it was minted, and by what.
+    #[serde(rename = "fp")]
+    fingerprint: Fingerprint,
 }
 
 /// Why a token does not open a session.
@@ -60,6 +76,8 @@ pub(crate) struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
+    /// For fingerprints.
+    digests: EncodingKey,
     inner: Mutex<Inner>,
 }
 
@@ -71,8 +89,9 @@ struct Inner {
 
 impl Tokens {
     pub(crate) fn new() -> Result<Self, Error> {
-        let mut key = [0; 32];
+        let (mut key, mut digests) = ([0; 32], [0; 32]);
         getrandom::fill(&mut key)?;
+        getrandom::fill(&mut digests)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -83,6 +102,7 @@ impl Tokens {
             signing: EncodingKey::from_secret(&key),
             verifying: DecodingKey::from_secret(&key),
             validation,
+            digests: EncodingKey::from_secret(&digests),
             inner: Mutex::new(Inner {
                 ids: Ids::seeded(getrandom::u64()?),
                 spent: HashMap::new(),
@@ -90,28 +110,23 @@ impl Tokens {
         })
     }
 
-    /// Issues a token for one agent at `now`, in s since the Unix epoch, valid for `ttl` s.
-    pub(crate) fn issue(
-        &self,
-        now: u64,
-        ttl: u64,
-        agent: &str,
-        reusable: bool,
-    ) -> (SecretString, Claims) {
-        let (sid, jti) = {
+    /// Issues a token at `now`, in s since the Unix epoch.
+    pub(crate) fn issue(&self, now: u64, order: Order<'_>) -> (SecretString, Claims) {
+        let (fresh, jti) = {
             let mut inner = self.lock();
             (inner.ids.next("sess"), inner.ids.next("jti"))
         };
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
-            sub: "local".into(),
-            sid,
-            agent: agent.into(),
+            sub: USER.into(),
+            sid: order.session.map_or(fresh, ToOwned::to_owned),
+            agent: order.agent.into(),
             iat: now,
-            exp: now + ttl,
+            exp: now + order.ttl,
+            reusable: order.reusable,
+            fingerprint: self.fingerprint(&jti, order.sender),
             jti,
-            reusable,
         };
         let header = Header::new(Algorithm::HS256);
         let token = jsonwebtoken::encode(&header, &claims, &self.signing)
@@ -119,9 +134,15 @@ impl Tokens {
         (format!("{PREFIX}{token}").into(), claims)
     }
 
-    /// A new session id, for a session that no token named.
-    pub(crate) fn session_id(&self) -> String {
-        self.lock().ids.next("sess")
+    /// A new id that starts with this prefix: for a session that no token named, for an epoch.
+    pub(crate) fn id(&self, prefix: &str) -> String {
+        self.lock().ids.next(prefix)
+    }
+
+    /// How the one who presents a token differs from the one it was minted by, if at all.
+    pub(crate) fn mismatch(&self, claims: &Claims, sender: &Sender) -> Option<Mismatch> {
+        let now = self.fingerprint(&claims.jti, sender);
+        claims.fingerprint.differs(&now)
     }
 
     /// What a token says, if it was issued here and is still valid at `now`.
@@ -158,6 +179,13 @@ impl Tokens {
         }
     }
 
+    /// HMAC-SHA256 of what is known of a client, in base64.
+    fn fingerprint(&self, jti: &str, sender: &Sender) -> Fingerprint {
+        sender.fingerprint(jti, |bytes| {
+            crypto::sign(bytes, &self.digests, Algorithm::HS256).expect("the key is one for HS256")
+        })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // Nothing under this lock panics half-way; a poisoned table is still whole.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -168,6 +196,12 @@ impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").finish_non_exhaustive()
     }
+}
+
+/// Whether this can be a session's id, as those that are made here.
+pub(crate) fn is_session_id(id: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (1..=64).contains(&id.len()) && id.bytes().all(known)
 }
 
 /// A token that cannot be guessed, for a process to let itself in.
@@ -182,12 +216,31 @@ pub(crate) fn random_token() -> Result<SecretString, Error> {
 mod tests {
     use super::*;
 
+    use axum::http::{HeaderMap, HeaderValue, header};
+
     const NOW: u64 = 1_700_000_000;
+
+    fn sender(program: &'static str) -> Sender {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(program));
+        Sender::new(None, &headers)
+    }
+
+    fn issue(tokens: &Tokens, ttl: u64, reusable: bool) -> (SecretString, Claims) {
+        let order = Order {
+            ttl,
+            agent: "test",
+            session: None,
+            reusable,
+            sender: &sender("phone"),
+        };
+        tokens.issue(NOW, order)
+    }
 
     #[test]
     fn a_token_opens_one_session_until_it_expires() {
         let tokens = Tokens::new().unwrap();
-        let (token, issued) = tokens.issue(NOW, 60, "test", false);
+        let (token, issued) = issue(&tokens, 60, false);
         assert!(token.expose_secret().starts_with("ek_"));
         assert_eq!(tokens.verify(NOW + 59, &token), Ok(issued.clone()));
         assert_eq!(tokens.verify(NOW + 60, &token), Err(Refused::Expired));
@@ -199,7 +252,7 @@ mod tests {
     #[test]
     fn a_reusable_token_stays_until_it_expires() {
         let tokens = Tokens::new().unwrap();
-        let (token, issued) = tokens.issue(NOW, 10, "test", true);
+        let (token, issued) = issue(&tokens, 10, true);
         for _ in 0..3 {
             assert_eq!(tokens.spend(NOW, &issued), Ok(()));
             assert_eq!(tokens.verify(NOW, &token), Ok(issued.clone()));
@@ -209,14 +262,14 @@ mod tests {
     #[test]
     fn only_this_issuer_counts() {
         let tokens = Tokens::new().unwrap();
-        let (foreign, _) = Tokens::new().unwrap().issue(NOW, 60, "test", false);
+        let (foreign, _) = issue(&Tokens::new().unwrap(), 60, false);
         assert_eq!(tokens.verify(NOW, &foreign), Err(Refused::Invalid));
         // "alg": "none" with the same claims.
         let none = "ek_eyJhbGciOiJub25lIn0.eyJzdWIiOiJsb2NhbCJ9.";
         for token in [none, "ek_", "ek_a.b.c", "sk-x", ""] {
             assert_eq!(tokens.verify(NOW, &token.into()), Err(Refused::Invalid));
         }
-        let (token, _) = tokens.issue(NOW, 60, "test", false);
+        let (token, _) = issue(&tokens, 60, false);
         let mut forged = token.expose_secret().to_owned();
         let last = forged.pop().unwrap();
         forged.insert(forged.len() - 5, last);
@@ -227,11 +280,46 @@ mod tests {
     fn the_memory_of_spent_tokens_is_bounded() {
         let tokens = Tokens::new().unwrap();
         for _ in 0..MAX_SPENT {
-            let (_, claims) = tokens.issue(NOW, 60, "test", false);
+            let (_, claims) = issue(&tokens, 60, false);
             assert_eq!(tokens.spend(NOW, &claims), Ok(()));
         }
-        let (_, claims) = tokens.issue(NOW, 60, "test", false);
+        let (_, claims) = issue(&tokens, 60, false);
         assert_eq!(tokens.spend(NOW + 59, &claims), Err(Refused::Full));
         assert_eq!(tokens.spend(NOW + 60, &claims), Ok(()));
+    }
+
+    #[test]
+    fn a_token_knows_who_minted_it_and_does_not_tell() {
+        let tokens = Tokens::new().unwrap();
+        let (token, claims) = issue(&tokens, 60, false);
+        assert_eq!(tokens.mismatch(&claims, &sender("phone")), None);
+        assert!(tokens.mismatch(&claims, &sender("curl")).is_some());
+        let (_, other) = issue(&tokens, 60, false);
+        assert_ne!(claims.fingerprint, other.fingerprint);
+        // What is signed can be read by anyone who has the token.
+        let said = serde_json::to_string(&claims).unwrap();
+        assert!(!said.contains("phone"), "{said}");
+        assert_eq!(tokens.verify(NOW, &token), Ok(claims));
+    }
+
+    #[test]
+    fn a_token_is_for_the_session_it_was_ordered_for() {
+        let tokens = Tokens::new().unwrap();
+        let order = Order {
+            ttl: 60,
+            agent: "test",
+            session: Some("sess_1"),
+            reusable: false,
+            sender: &sender("phone"),
+        };
+        assert_eq!(tokens.issue(NOW, order).1.sid, "sess_1");
+        assert_ne!(
+            issue(&tokens, 60, false).1.sid,
+            issue(&tokens, 60, false).1.sid
+        );
+        for id in ["", "a b", "s/1", "ä", &"x".repeat(65)] {
+            assert!(!is_session_id(id), "{id}");
+        }
+        assert!(is_session_id("sess_Az-09") && is_session_id(&"x".repeat(64)));
     }
 }

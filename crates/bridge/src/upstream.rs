@@ -18,6 +18,8 @@ pub(crate) enum Upstream {
     Agent(Box<Agent>),
     /// What clients of the beta find: its end. Holds what has not been said yet.
     Beta(Vec<Output>),
+    /// Nothing any more.
+    Over,
 }
 
 /// What an upstream has to say.
@@ -53,7 +55,24 @@ impl Upstream {
     pub(crate) fn handle(&mut self, now: Time, event: Envelope<ClientEvent>) {
         match self {
             Self::Agent(agent) => agent.handle(now, event),
-            Self::Beta(_) => {}
+            Self::Beta(_) | Self::Over => {}
+        }
+    }
+
+    /// Takes in the caller's voice: PCM16 little-endian, 24 kHz, mono.
+    pub(crate) fn hear(&mut self, now: Time, audio: &[u8]) {
+        match self {
+            Self::Agent(agent) => agent.hear(now, audio),
+            Self::Beta(_) | Self::Over => {}
+        }
+    }
+
+    /// How many events wait to be said.
+    pub(crate) fn unsaid(&self) -> usize {
+        match self {
+            Self::Agent(agent) => agent.unsaid(),
+            Self::Beta(rest) => rest.len(),
+            Self::Over => 0,
         }
     }
 
@@ -61,7 +80,7 @@ impl Upstream {
     pub(crate) fn advance(&mut self, now: Time) {
         match self {
             Self::Agent(agent) => agent.advance(now),
-            Self::Beta(_) => {}
+            Self::Beta(_) | Self::Over => {}
         }
     }
 
@@ -70,6 +89,7 @@ impl Upstream {
         match self {
             Self::Agent(agent) => agent.poll(),
             Self::Beta(rest) => rest.pop().unwrap_or(Output::Wait(None)),
+            Self::Over => Output::Wait(None),
         }
     }
 }

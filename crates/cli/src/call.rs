@@ -60,7 +60,7 @@ async fn call(args: CallArgs) -> Result<(), Error> {
         embedded.stop().await;
     }
     match ended? {
-        EndReason::HungUp | EndReason::FarEnd => Ok(()),
+        EndReason::HungUp | EndReason::FarEnd | EndReason::TakenOver => Ok(()),
         EndReason::Failed { problem } => Err(Error::Problem(problem)),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use offhook_phone::{Activity, Call, Intent, Message};
+use offhook_phone::{Activity, Call, Intent, Line, Message};
 
 /// The agent counts as done after listening for this long.
 const QUIET: Duration = Duration::from_millis(1500);
@@ -49,10 +49,15 @@ impl Conductor {
                 self.activity = self.activity.map(|(activity, _)| (activity, now));
             }
             Message::Snapshot(snapshot) => {
-                let Call::Live { activity, .. } = snapshot.call else {
+                let Call::Live { activity, line, .. } = snapshot.call else {
                     return;
                 };
                 self.live_since.get_or_insert(now);
+                if matches!(line, Line::Reconnecting { .. } | Line::CatchingUp { .. }) {
+                    // What the agent does is known once the line is back.
+                    self.activity = None;
+                    return;
+                }
                 if self.activity.is_none_or(|(before, _)| before != activity) {
                     self.activity = Some((activity, now));
                 }
@@ -109,36 +114,15 @@ impl Conductor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_phone::{Agent, DeviceChoice, DevicePicker, Line, Snapshot, Stats};
+    use crate::snapshots;
+    use offhook_phone::{DropCause, ReconnectStep};
+
+    const GOOD: Line = Line::Good {
+        round_trip_ms: None,
+    };
 
     fn live(activity: Activity) -> Message {
-        let picker = DevicePicker {
-            available: Vec::new(),
-            choice: DeviceChoice::SystemDefault,
-            in_use: None,
-        };
-        Message::Snapshot(Box::new(Snapshot {
-            revision: 1,
-            version: String::new(),
-            agents: Vec::new(),
-            call: Call::Live {
-                agent: Agent {
-                    id: "test".to_owned(),
-                    name: "Test".to_owned(),
-                    description: None,
-                    built_in: true,
-                },
-                line: Line::Good {
-                    round_trip_ms: None,
-                },
-                activity,
-                stats: Stats::default(),
-            },
-            muted: false,
-            microphone: picker.clone(),
-            speaker: picker,
-            notice: None,
-        }))
+        snapshots::live(activity, GOOD)
     }
 
     fn at(ms: u64) -> Duration {
@@ -179,6 +163,26 @@ mod tests {
         assert_eq!(conductor.act(at(9000)), None);
         conductor.hear(at(9000), &live(Activity::Listening));
         assert_eq!(conductor.act(at(10_500)), Some(Intent::HangUp));
+    }
+
+    #[test]
+    fn a_line_that_is_gone_is_waited_for() {
+        let mut conductor = Conductor::new(Vec::new(), Some(at(60_000)), true);
+        conductor.hear(at(0), &live(Activity::Listening));
+        conductor.hear(at(500), &Message::MicrophoneFileEnded);
+        let gone = Line::Reconnecting {
+            cause: DropCause::NetworkDown,
+            attempt: 1,
+            step: ReconnectStep::Offline,
+            held_ms: 0,
+            overflow_ms: 0,
+            gives_up_in_ms: 120_000,
+        };
+        conductor.hear(at(1000), &snapshots::live(Activity::Listening, gone));
+        assert_eq!(conductor.act(at(40_000)), None);
+        conductor.hear(at(41_000), &live(Activity::Listening));
+        assert_eq!(conductor.act(at(42_499)), None);
+        assert_eq!(conductor.act(at(42_500)), Some(Intent::HangUp));
     }
 
     #[test]

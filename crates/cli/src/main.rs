@@ -6,12 +6,17 @@ mod clock;
 mod conductor;
 mod devices;
 mod output;
+#[cfg(test)]
+mod snapshots;
 
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use args::{Args, Command};
 
@@ -23,10 +28,14 @@ fn main() -> ExitCode {
     // A person wants the call, not the log, and what went wrong in one sentence: the verifier's own
     // line about a certificate says again what ours does. RUST_LOG says otherwise.
     let quiet = || EnvFilter::new("error,rustls_platform_verifier=off,pulseaudio=off");
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet()))
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
+    tracing_subscriber::registry()
+        .with(EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet()))
+        .with(filter_fn(offhook_phone::is_harmless))
+        .with(
+            fmt::layer()
+                .with_ansi(stderr().is_terminal())
+                .with_writer(stderr),
+        )
         .init();
 
     let done = match args.command {

@@ -6,13 +6,14 @@
 )]
 
 mod json;
+mod line;
 mod live;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use offhook_phone::Message;
+use offhook_phone::{EntryStatus, Message, TranscriptEntry};
 
 use json::Json;
 use live::Live;
@@ -20,7 +21,7 @@ use live::Live;
 /// Shows what happens.
 pub(crate) enum Output {
     /// One JSON object a line.
-    Json(Json),
+    Json(Box<Json>),
     /// The transcript, and a line that changes in place where there is a terminal.
     Live(Box<Live>),
 }
@@ -28,7 +29,7 @@ pub(crate) enum Output {
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         if json {
-            Self::Json(Json::default())
+            Self::Json(Box::default())
         } else {
             Self::Live(Box::new(Live::new(stderr().is_terminal())))
         }
@@ -42,7 +43,7 @@ impl Output {
                 }
             }
             Self::Live(live) => {
-                let shown = live.show(message);
+                let shown = live.show(now, message);
                 if shown.clear {
                     eprint!("\r\x1b[K");
                 }
@@ -54,6 +55,16 @@ impl Output {
                 }
             }
         }
+    }
+}
+
+/// Whether nothing more will come of a line of the conversation that could be shown. What broke off
+/// before it had a text may still be heard again.
+fn is_finished(entry: &TranscriptEntry) -> bool {
+    match entry.status {
+        EntryStatus::Growing => false,
+        EntryStatus::BrokenOff => !entry.text.is_empty() || entry.spoken_ms.is_some(),
+        EntryStatus::Complete | EntryStatus::Interrupted => true,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +14,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::endpoint::Credential;
 use crate::mint::{Order, mint};
-use crate::upgrade::upgrade;
+use crate::upgrade::{Wanted, upgrade};
 
 /// Longer than an address's head start, far shorter than any other limit.
 const SOON: Duration = Duration::from_secs(2);
@@ -130,8 +131,17 @@ async fn a_connection_is_made_for_speech() {
     #[cfg(target_os = "linux")]
     assert_eq!(
         socket.tcp_user_timeout().unwrap(),
-        Some(Duration::from_secs(20))
+        Some(Duration::from_secs(10))
     );
+}
+
+const fn wanted(token: &SecretString) -> Wanted<'_> {
+    Wanted {
+        token,
+        agent: "test",
+        session: None,
+        max_message_bytes: 1 << 20,
+    }
 }
 
 fn unreachable_detail(outcome: Result<(), Failure>) -> String {
@@ -214,10 +224,7 @@ async fn each_step_that_gets_no_answer_is_named() {
 
     let plain = endpoint(&format!("ws://{address}"));
     let token = "token".into();
-    let said = gives_up(async {
-        let upgraded = upgrade(&connector, &plain, &token, "test", 1 << 20).await;
-        upgraded.map(drop)
-    });
+    let said = gives_up(async { upgrade(&connector, &plain, wanted(&token)).await.map(drop) });
     assert_eq!(
         said.await,
         "the answer to the upgrade took longer than 200ms"
@@ -278,7 +285,7 @@ async fn a_server_that_hangs_up_is_unreachable_whatever_it_speaks() {
         }
         for _ in 0..2 {
             let token = "token".into();
-            let upgraded = upgrade(&connector, &plain, &token, "test", 1 << 20).await;
+            let upgraded = upgrade(&connector, &plain, wanted(&token)).await;
             unreachable_detail(upgraded.map(drop));
         }
         let connector = connector.clone().with_proxy(proxy.clone());

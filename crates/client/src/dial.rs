@@ -157,9 +157,10 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// and this often in vain before the connection counts as dead.
 const KEEPALIVE_TRIES: u32 = 3;
-/// What was sent may be unacknowledged for this long (RFC 5482).
+/// What was sent may be unacknowledged for this long (RFC 5482). A session is dropped sooner, but the
+/// system would go on sending what is left of it.
 #[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn prepare(tcp: &TcpStream) -> io::Result<()> {
     // Frames of 20 ms must not wait for each other (Nagle's algorithm, RFC 896).

@@ -41,6 +41,17 @@ pub enum EndpointError {
     Extra(&'static str),
 }
 
+/// Why a server's own address to come back to is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MoveError {
+    #[error("{0}")]
+    Address(#[from] EndpointError),
+    #[error("it is another host's")]
+    Host,
+    #[error("it is encrypted where this one is not, or the other way round")]
+    Security,
+}
+
 const REALTIME: &str = "v1/realtime";
 
 impl Endpoint {
@@ -83,6 +94,22 @@ impl Endpoint {
         })
     }
 
+    /// The server at `address`, as this one named it: on the same host and as safe, or a server
+    /// could send its callers' credentials anywhere.
+    ///
+    /// # Errors
+    /// Says why it is not to be followed.
+    pub(crate) fn moved(&self, address: &str) -> Result<Self, MoveError> {
+        let moved = Self::new(address, self.credential.clone())?;
+        if moved.realtime.host() != self.realtime.host() {
+            return Err(MoveError::Host);
+        }
+        if moved.is_secure() != self.is_secure() {
+            return Err(MoveError::Security);
+        }
+        Ok(moved)
+    }
+
     /// The host, as people know it.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -118,14 +145,18 @@ impl Endpoint {
         &self.credential
     }
 
-    /// The URL of the upgrade. A bridge knows agents, an OpenAI-compatible server models.
-    pub(crate) fn upgrade_url(&self, agent: &str) -> Url {
+    /// The URL of the upgrade, to open a session or to resume one. A bridge knows agents, an
+    /// OpenAI-compatible server models.
+    pub(crate) fn upgrade_url(&self, agent: &str, session: Option<&str>) -> Url {
         let mut url = self.realtime.clone();
         let name = match self.credential {
             Credential::Mint { .. } => "agent",
             Credential::Key(_) => "model",
         };
         url.query_pairs_mut().append_pair(name, agent);
+        if let Some(session) = session {
+            url.query_pairs_mut().append_pair("session", session);
+        }
         url
     }
 
@@ -153,7 +184,7 @@ mod tests {
         ] {
             let endpoint = endpoint(address).expect(address);
             assert_eq!(
-                endpoint.upgrade_url("sales & more").as_str(),
+                endpoint.upgrade_url("sales & more", None).as_str(),
                 "wss://bridge.example/v1/realtime?agent=sales+%26+more"
             );
             assert_eq!(endpoint.mint_path(), "/v1/realtime/client_secrets");
@@ -161,8 +192,43 @@ mod tests {
         }
         let local = endpoint("http://127.0.0.1:8084/offhook").expect("it is fine");
         assert_eq!(
-            local.upgrade_url("test").as_str(),
-            "ws://127.0.0.1:8084/offhook/v1/realtime?agent=test"
+            local.upgrade_url("test", Some("sess_1&x")).as_str(),
+            "ws://127.0.0.1:8084/offhook/v1/realtime?agent=test&session=sess_1%26x"
+        );
+    }
+
+    #[test]
+    fn a_server_may_send_its_callers_to_another_port_or_path_of_its_own() {
+        let secure = endpoint("https://bridge.example").expect("it is fine");
+        let moved = |url| secure.moved(url).map(|moved| moved.upgrade_url("a", None));
+        for (url, upgrade) in [
+            (
+                "wss://bridge.example:8443/v1/realtime",
+                "wss://bridge.example:8443/v1/realtime?agent=a",
+            ),
+            (
+                "https://BRIDGE.example/blue",
+                "wss://bridge.example/blue/v1/realtime?agent=a",
+            ),
+        ] {
+            assert_eq!(moved(url).expect(url).as_str(), upgrade);
+        }
+        for url in ["wss://bridge.example.evil", "wss://evil", "wss://127.0.0.1"] {
+            assert_eq!(moved(url), Err(MoveError::Host), "{url}");
+        }
+        assert_eq!(moved("ws://bridge.example"), Err(MoveError::Security));
+        for url in [
+            "/v1",
+            "wss://user@bridge.example",
+            "wss://bridge.example?x=y",
+        ] {
+            assert!(matches!(moved(url), Err(MoveError::Address(_))), "{url}");
+        }
+        let open = endpoint("http://127.0.0.1:1").expect("it is fine");
+        assert!(open.moved("ws://127.0.0.1:2").is_ok());
+        assert_eq!(
+            open.moved("wss://127.0.0.1:1").map(drop),
+            Err(MoveError::Security)
         );
     }
 

@@ -155,8 +155,14 @@ pub(crate) fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
     Ok(value)
 }
 
-/// What an HTTP error says: its status, `Retry-After`, and the sentence in its body.
+/// What an HTTP error says: its status, `Retry-After`, and the sentence in its body. What is neither
+/// that nor what was asked for comes from something else: a sign-in page, a portal.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+    if !status.is_client_error() && !status.is_server_error() {
+        return Failure::NotTheProtocol {
+            detail: format!("the server answered {status}"),
+        };
+    }
     #[derive(Default, Deserialize)]
     struct Problem {
         detail: Option<String>,

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use offhook_proto::{Close, Protocol};
+use offhook_proto::{Close, Frame, Protocol};
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -14,15 +16,15 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use crate::connect::Stream;
 use crate::upgrade::Upgraded;
 
-/// What is waiting to be written may not grow beyond this while the network stands still: 15 s of
-/// audio, the longest that a silent line is kept.
+/// What is waiting to be written may not grow beyond this while the network stands still: 20 s of
+/// audio, longer than a silent line is kept. In `offhook.v1` the machine keeps far below it.
 const MAX_OUTBOX: usize = 1024;
 
 /// What came in.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Text(tungstenite::Utf8Bytes),
-    Binary(usize),
+    Binary(Bytes),
     Pong(Option<u64>),
     Ping,
     Close(Close),
@@ -49,12 +51,16 @@ impl Socket {
         (socket, upgraded.protocol)
     }
 
-    pub(crate) fn text(&mut self, text: String) -> Result<(), Full> {
-        self.push(Message::text(text))
-    }
-
-    pub(crate) fn ping(&mut self, payload: u64) -> Result<(), Full> {
-        self.push(Message::Ping(payload.to_be_bytes().to_vec().into()))
+    /// Puts a message where [`poll`](Self::poll) will take it from.
+    ///
+    /// # Errors
+    /// Where the far end has taken nothing for too long.
+    pub(crate) fn send(&mut self, message: Message) -> Result<(), Full> {
+        if self.outbox.len() >= MAX_OUTBOX {
+            return Err(Full);
+        }
+        self.outbox.push_back(message);
+        Ok(())
     }
 
     pub(crate) fn close(&mut self, close: Close) -> Result<(), Full> {
@@ -62,16 +68,11 @@ impl Socket {
             code: close.code.into(),
             reason: close.reason.into(),
         };
-        self.push(Message::Close(Some(frame)))
+        self.send(Message::Close(Some(frame)))
     }
 
-    /// Writes what waits and reads until something came in. May be dropped and called again at any
-    /// point without loss.
-    pub(crate) async fn next(&mut self) -> Incoming {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+    /// Writes what waits and reads. What comes after the end is never ready.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         // A write error is told by the next read, with what the far end said before it.
         let _ = self.poll_write(cx);
         if self.closed {
@@ -84,10 +85,7 @@ impl Socket {
             || Incoming::Dropped("the connection was closed".to_owned()),
             |read| read.map_or_else(|error| failed(&error), received),
         );
-        self.closed = matches!(
-            incoming,
-            Incoming::Close(_) | Incoming::Dropped(_) | Incoming::TooBig | Incoming::BadFrame(_)
-        );
+        self.closed = incoming.is_last();
         // The library answers a close frame (and a ping) by itself, when it is flushed.
         self.needs_flush |= matches!(incoming, Incoming::Close(_) | Incoming::Ping);
         Poll::Ready(incoming)
@@ -108,18 +106,27 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends what waits, a close frame included, after reading has ended. The caller limits how
-    /// long it may take.
-    pub(crate) async fn finish(&mut self) {
-        let _ = poll_fn(|cx| self.poll_write(cx)).await;
+    /// Writes what waits and reads on to the last that the far end has to say. The caller limits
+    /// how long it may take.
+    pub(crate) async fn last(&mut self) -> Incoming {
+        while !self.closed {
+            let incoming = poll_fn(|cx| self.poll(cx)).await;
+            if matches!(incoming, Incoming::Close(_) | Incoming::Dropped(_)) {
+                return incoming;
+            }
+        }
+        // What cannot be understood is read all the same: closing a socket with something unread in
+        // it resets it, and our close frame with it.
+        self.finish().await;
+        let stream = self.stream.get_mut();
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+        Incoming::Dropped("the connection was closed".to_owned())
     }
 
-    fn push(&mut self, message: Message) -> Result<(), Full> {
-        if self.outbox.len() >= MAX_OUTBOX {
-            return Err(Full);
-        }
-        self.outbox.push_back(message);
-        Ok(())
+    /// Writes what waits. The caller limits how long it may take.
+    pub(crate) async fn finish(&mut self) {
+        let _ = poll_fn(|cx| self.poll_write(cx)).await;
     }
 }
 
@@ -127,10 +134,27 @@ impl Socket {
 #[derive(Debug)]
 pub(crate) struct Full;
 
+impl Incoming {
+    /// Whether nothing can follow.
+    pub(crate) const fn is_last(&self) -> bool {
+        matches!(
+            self,
+            Self::Close(_) | Self::Dropped(_) | Self::TooBig | Self::BadFrame(_)
+        )
+    }
+}
+
+pub(crate) fn message(frame: Frame) -> Message {
+    match frame {
+        Frame::Text(text) => Message::text(text),
+        Frame::Binary(bytes) => Message::binary(bytes),
+    }
+}
+
 fn received(message: Message) -> Incoming {
     match message {
         Message::Text(text) => Incoming::Text(text),
-        Message::Binary(bytes) => Incoming::Binary(bytes.len()),
+        Message::Binary(bytes) => Incoming::Binary(bytes),
         Message::Ping(_) => Incoming::Ping,
         Message::Pong(payload) => Incoming::Pong(
             <[u8; 8]>::try_from(&payload[..])

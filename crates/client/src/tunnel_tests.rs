@@ -21,7 +21,7 @@ use super::*;
 use crate::connect::Connector;
 use crate::endpoint::{Credential, Endpoint};
 use crate::mint::{Order, mint};
-use crate::upgrade::upgrade;
+use crate::upgrade::{Wanted, upgrade};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where the proxies connect from, so that the server can tell them from the client.
@@ -174,9 +174,13 @@ async fn come_up(connector: &Connector, endpoint: &Endpoint) -> Result<(), Failu
         reusable: false,
     };
     let token = mint(connector, endpoint, order).await?;
-    upgrade(connector, endpoint, &token.value, "test", 1 << 20)
-        .await
-        .map(drop)
+    let wanted = Wanted {
+        token: &token.value,
+        agent: "test",
+        session: None,
+        max_message_bytes: 1 << 20,
+    };
+    upgrade(connector, endpoint, wanted).await.map(drop)
 }
 
 async fn come_up_through(proxy: Proxy) {

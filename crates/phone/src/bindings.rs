@@ -6,8 +6,9 @@ use ts_rs::{Config, TS};
 
 use crate::problem::Problem;
 use crate::snapshot::{
-    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, EndReason, EntryStatus,
-    Intent, Line, Message, Meters, Party, Snapshot, Stats, TranscriptEntry,
+    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, DropCause, EndReason,
+    EntryStatus, Intent, Line, Lost, Message, Meters, Party, ReconnectStep, Snapshot, Stats,
+    TranscriptEntry,
 };
 
 fn declarations() -> String {
@@ -25,6 +26,9 @@ fn declarations() -> String {
         one::<Call>,
         one::<DialStep>,
         one::<Line>,
+        one::<ReconnectStep>,
+        one::<DropCause>,
+        one::<Lost>,
         one::<Activity>,
         one::<Stats>,
         one::<EndReason>,

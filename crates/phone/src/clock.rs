@@ -20,4 +20,8 @@ impl Clock {
     pub(crate) fn now(self) -> Time {
         Time::from_start(self.start.elapsed())
     }
+
+    pub(crate) async fn sleep_until(self, time: Time) {
+        tokio::time::sleep_until(self.start + time.since_start()).await;
+    }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use offhook_audio as audio;
 use offhook_client::Endpoint;
 use offhook_client::proto::Close;
-use offhook_client::proto::client::{End, Failure};
+use offhook_client::proto::client::{Cause, End, Failure};
 use offhook_client::proto::wire::ErrorDetail;
 
 use crate::problem::Problem;
-use crate::snapshot::EndReason;
+use crate::snapshot::{DropCause, EndReason};
 
 impl From<audio::Error> for Problem {
     fn from(error: audio::Error) -> Self {
@@ -34,24 +34,59 @@ impl From<audio::Error> for Problem {
     }
 }
 
-/// Why a call to `agent` at `endpoint` ended, for its user.
-pub(crate) fn end_reason(end: End, endpoint: &Endpoint, agent: &str) -> EndReason {
-    let host = endpoint.host().to_owned();
+impl From<Cause> for DropCause {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Dropped => Self::ConnectionLost,
+            Cause::Silent => Self::Silent,
+            Cause::NetworkDown => Self::NetworkDown,
+            Cause::NetworkChanged => Self::NetworkChanged,
+            Cause::Slept => Self::WokeUp,
+            Cause::ServerRestarting => Self::ServerRestarting,
+            Cause::ServerBusy => Self::ServerBusy,
+            Cause::ServerFault => Self::ServerFault,
+            Cause::ServerUnstable => Self::ServerUnstable,
+            Cause::TokenExpired => Self::TokenExpired,
+            Cause::TokenService => Self::TokenService,
+            Cause::Unreachable => Self::Unreachable,
+        }
+    }
+}
+
+/// Who was called, and how far it came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Called<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) agent: &'a str,
+    /// Whether the line ever was up.
+    pub(crate) was_up: bool,
+}
+
+/// Why a call ended, for its user.
+pub(crate) fn end_reason(end: End, called: Called<'_>) -> EndReason {
+    let host = called.endpoint.host().to_owned();
     let problem = match end {
         End::HungUp => return EndReason::HungUp,
         End::FarEnd => return EndReason::FarEnd,
-        End::Failed(failure) => from_failure(failure, endpoint, agent),
+        End::Superseded => return EndReason::TakenOver,
+        End::Failed(failure) => from_failure(failure, called),
         End::TimedOut { after, .. } => Problem::TimedOut {
             host,
             seconds: seconds(after),
         },
-        End::Closed { close, error } => from_close(&close, error.as_ref(), host),
+        End::Closed { close, error } => from_close(&close, error.as_ref(), called),
         End::Dropped { detail } => Problem::ConnectionLost {
             detail: clause(&detail),
         },
-        End::Silent { after } => Problem::ConnectionLost {
-            detail: format!("nothing came for {} s", seconds(after)),
+        End::GaveUp { after, cause } if called.was_up => Problem::GaveUp {
+            seconds: seconds(after),
+            cause: cause.into(),
         },
+        // A call that is not up yet is tried again only where the server says to come back.
+        End::GaveUp { .. } => Problem::Busy {
+            retry_after_s: None,
+        },
+        End::Revoked { .. } => Problem::Revoked { host },
         End::BadMessage { detail } => Problem::BadMessage {
             detail: clause(&detail),
         },
@@ -60,12 +95,12 @@ pub(crate) fn end_reason(end: End, endpoint: &Endpoint, agent: &str) -> EndReaso
     EndReason::Failed { problem }
 }
 
-fn from_failure(failure: Failure, endpoint: &Endpoint, agent: &str) -> Problem {
-    let host = endpoint.host().to_owned();
+fn from_failure(failure: Failure, called: Called<'_>) -> Problem {
+    let host = called.endpoint.host().to_owned();
     match failure {
         Failure::HostUnknown => Problem::HostUnknown { host },
         Failure::Unreachable { detail } => Problem::Unreachable {
-            host: endpoint.authority(),
+            host: called.endpoint.authority(),
             detail: clause(&detail),
         },
         Failure::Untrusted { detail } => Problem::Untrusted {
@@ -82,9 +117,9 @@ fn from_failure(failure: Failure, endpoint: &Endpoint, agent: &str) -> Problem {
         } => {
             let detail = clause(&detail);
             match status {
-                401 | 403 | 409 => Problem::NotAuthorised { host, detail },
+                401 | 403 | 409 => not_authorised(called, detail),
                 404 => Problem::AgentUnknown {
-                    agent: agent.to_owned(),
+                    agent: called.agent.to_owned(),
                 },
                 429 | 503 => Problem::Busy {
                     retry_after_s: retry_after.map(seconds),
@@ -95,9 +130,20 @@ fn from_failure(failure: Failure, endpoint: &Endpoint, agent: &str) -> Problem {
     }
 }
 
+/// A sign-in that was good for the call and is not good for its next connection is another thing
+/// to a user than one that never was.
+fn not_authorised(called: Called<'_>, detail: String) -> Problem {
+    let host = called.endpoint.host().to_owned();
+    if called.was_up {
+        Problem::SignInNeeded { host }
+    } else {
+        Problem::NotAuthorised { host, detail }
+    }
+}
+
 /// An error event before the close explains it better than its reason, and that better than its
 /// code.
-fn from_close(close: &Close, error: Option<&ErrorDetail>, host: String) -> Problem {
+fn from_close(close: &Close, error: Option<&ErrorDetail>, called: Called<'_>) -> Problem {
     let said = error.map(|error| error.message.as_str());
     let explanations = [said, Some(close.reason.as_str())];
     let detail = explanations
@@ -106,7 +152,7 @@ fn from_close(close: &Close, error: Option<&ErrorDetail>, host: String) -> Probl
         .find(|text| !text.is_empty());
     let detail = detail.map_or_else(|| format!("close code {}", close.code), clause);
     match close.code {
-        Close::UNAUTHORISED => Problem::NotAuthorised { host, detail },
+        Close::UNAUTHORISED | Close::MISMATCH => not_authorised(called, detail),
         close_code => Problem::ClosedByServer { close_code, detail },
     }
 }
@@ -125,13 +171,26 @@ mod tests {
     use super::*;
     use offhook_client::Credential;
 
-    fn problem(end: End) -> Problem {
+    fn reason(end: End, was_up: bool) -> EndReason {
         let credential = Credential::Mint { access_token: None };
         let endpoint = Endpoint::new("https://bridge.example", credential).unwrap();
-        match end_reason(end, &endpoint, "sales") {
+        let called = Called {
+            endpoint: &endpoint,
+            agent: "sales",
+            was_up,
+        };
+        end_reason(end, called)
+    }
+
+    fn problem_of(end: End, was_up: bool) -> Problem {
+        match reason(end, was_up) {
             EndReason::Failed { problem } => problem,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn problem(end: End) -> Problem {
+        problem_of(end, false)
     }
 
     #[test]
@@ -182,5 +241,40 @@ mod tests {
             }
         );
         assert!(matches!(refused(418), Problem::Refused { status: 418, .. }));
+    }
+
+    #[test]
+    fn a_call_that_cannot_go_on_says_what_to_do_about_it() {
+        let host = || "bridge.example".to_owned();
+        let refused = End::Failed(Failure::Refused {
+            status: 401,
+            retry_after: None,
+            detail: "expired".to_owned(),
+        });
+        assert_eq!(
+            problem_of(refused, true),
+            Problem::SignInNeeded { host: host() }
+        );
+        let revoked = End::Revoked {
+            reason: "user_disabled".to_owned(),
+        };
+        assert_eq!(problem_of(revoked, true), Problem::Revoked { host: host() });
+        let gave_up = || End::GaveUp {
+            after: Duration::from_secs(120),
+            cause: Cause::NetworkDown,
+        };
+        assert_eq!(
+            problem_of(gave_up(), true),
+            Problem::GaveUp {
+                seconds: 120,
+                cause: DropCause::NetworkDown
+            }
+        );
+        assert!(matches!(problem(gave_up()), Problem::Busy { .. }));
+    }
+
+    #[test]
+    fn a_call_that_goes_on_elsewhere_has_not_failed() {
+        assert_eq!(reason(End::Superseded, true), EndReason::TakenOver);
     }
 }

@@ -17,11 +17,12 @@ mod text;
 
 pub use model::{AgentEntry, Config};
 pub use offhook_audio as audio;
-pub use offhook_client::{Connector, Credential, Endpoint, EndpointError};
+pub use offhook_client::{Connector, Credential, Endpoint, EndpointError, is_harmless};
 pub use problem::Problem;
 pub use run::{Gone, Phone};
 pub use snapshot::{
-    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, EndReason, EntryStatus,
-    Intent, Line, Message, Meters, Party, Snapshot, Stats, TranscriptEntry,
+    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, DropCause, EndReason,
+    EntryStatus, Intent, Line, Lost, Message, Meters, Party, ReconnectStep, Snapshot, Stats,
+    TranscriptEntry,
 };
 pub use text::{Locale, english};

@@ -6,17 +6,13 @@ mod devices;
 mod io;
 mod live;
 mod phase;
+mod wire;
 
 use std::time::Duration;
 
 use offhook_audio as audio;
-use offhook_client as client;
 use offhook_client::proto::Time;
-use offhook_client::proto::client::{End, State, Step};
-use offhook_client::proto::wire::client::InputAudioBufferAppend;
-use offhook_client::proto::wire::encode_pcm16;
 
-use crate::failure::end_reason;
 use crate::problem::Problem;
 use crate::snapshot::{
     Call, DialStep, EndReason, Intent, Message, Meters, Snapshot, Stats, TranscriptEntry,
@@ -25,7 +21,6 @@ pub use config::{AgentEntry, Config};
 use conversation::Conversation;
 use devices::Pickers;
 pub use io::{Effect, Input};
-use live::Live;
 use phase::{Dialling, Phase, Summary};
 
 /// Counters alone are no reason to redraw more often than this.
@@ -40,6 +35,8 @@ pub struct Model {
     pickers: Pickers,
     muted: bool,
     notice: Option<Problem>,
+    /// When the last input came.
+    now: Time,
     published: Option<Snapshot>,
     stats_published_at: Time,
     effects: Vec<Effect>,
@@ -55,6 +52,7 @@ impl Model {
             conversation: Conversation::default(),
             muted: false,
             notice: None,
+            now: Time::ZERO,
             published: None,
             stats_published_at: Time::ZERO,
             effects: Vec::new(),
@@ -64,7 +62,9 @@ impl Model {
 
     /// Takes in what happened at `now`; says what to do, in order.
     pub fn handle(&mut self, now: Time, input: Input) -> Vec<Effect> {
+        self.now = now;
         match input {
+            Input::Tick => {}
             Input::Intent(intent) => self.intent(now, intent),
             Input::Client(event) => self.client(now, event),
             Input::AudioStarted => self.effects.push(Effect::SetMuted(self.muted)),
@@ -77,9 +77,19 @@ impl Model {
         std::mem::take(&mut self.effects)
     }
 
-    /// The picture as it is now.
+    /// When to call with [`Input::Tick`], unless something happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.phase {
+            Phase::Live(live) => live.deadline(self.now),
+            Phase::Ready | Phase::Dialling(_) | Phase::Ended(_) => None,
+        }
+    }
+
+    /// The picture as it was when the last input came.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        let agents = self.config.agents.iter().map(|entry| entry.agent.clone());
         let agent = |entry: usize| self.config.agents[entry].agent.clone();
         let call = match &self.phase {
             Phase::Ready => Call::Ready,
@@ -90,7 +100,7 @@ impl Model {
             },
             Phase::Live(live) => Call::Live {
                 agent: agent(live.entry),
-                line: live.line,
+                line: live.line(self.now),
                 activity: live.activity(),
                 stats: live.stats,
             },
@@ -107,12 +117,7 @@ impl Model {
                 .as_ref()
                 .map_or(1, |published| published.revision),
             version: self.config.version.clone(),
-            agents: self
-                .config
-                .agents
-                .iter()
-                .map(|entry| entry.agent.clone())
-                .collect(),
+            agents: agents.collect(),
             call,
             muted: self.muted,
             microphone: self.pickers.microphone(),
@@ -143,6 +148,11 @@ impl Model {
                     self.effects.push(Effect::SetMuted(muted));
                 }
             }
+            Intent::RetryNow => {
+                if matches!(&self.phase, Phase::Live(live) if live.is_away()) {
+                    self.effects.push(Effect::RetryNow);
+                }
+            }
             Intent::Interrupt => {
                 if let Phase::Live(live) = &mut self.phase {
                     live.interrupt(&mut self.effects);
@@ -150,7 +160,8 @@ impl Model {
             }
             Intent::SendText { id, text } => {
                 if let Phase::Live(live) = &mut self.phase {
-                    live.send_text(&id, text.trim(), &mut self.effects);
+                    let (conversation, effects) = (&mut self.conversation, &mut self.effects);
+                    live.send_text(&id, text.trim(), conversation, effects);
                 }
             }
             Intent::ChooseMicrophone { choice } => {
@@ -201,62 +212,9 @@ impl Model {
         self.effects.push(Effect::Dial(entry));
     }
 
-    fn client(&mut self, now: Time, event: client::Event) {
-        match event {
-            client::Event::State(State::Dialling(step)) => {
-                if let Phase::Dialling(dialling) = &mut self.phase {
-                    dialling.step = match step {
-                        Step::Authorising => DialStep::Authorising,
-                        Step::Connecting => DialStep::Connecting,
-                        Step::Opening => DialStep::Opening,
-                    };
-                }
-            }
-            client::Event::State(State::Live {
-                unstable,
-                round_trip,
-                ..
-            }) => {
-                if let Phase::Dialling(dialling) = &self.phase {
-                    let live = Live::new(dialling, now, &mut self.effects);
-                    self.phase = Phase::Live(Box::new(live));
-                }
-                if let Phase::Live(live) = &mut self.phase {
-                    live.set_line(unstable, round_trip);
-                }
-            }
-            client::Event::State(State::Ended(end)) => self.line_ended(now, end),
-            client::Event::Held(held) => {
-                if let Phase::Dialling(dialling) = &mut self.phase {
-                    dialling.held = held;
-                }
-            }
-            client::Event::AudioLost(lost) => {
-                let frames = u32::try_from(lost.as_millis() / 20).unwrap_or(u32::MAX);
-                self.count(|stats| stats.frames_lost += frames);
-            }
-            client::Event::Server(event) => {
-                if let Phase::Live(live) = &mut self.phase {
-                    live.server(now, *event, &mut self.conversation, &mut self.effects);
-                }
-            }
-        }
-    }
-
-    fn line_ended(&mut self, now: Time, end: End) {
-        let entry = match &self.phase {
-            Phase::Dialling(dialling) => dialling.entry,
-            Phase::Live(live) => live.entry,
-            Phase::Ready | Phase::Ended(_) => return,
-        };
-        let AgentEntry { agent, endpoint } = &self.config.agents[entry];
-        let reason = end_reason(end, endpoint, &agent.id);
-        self.end(now, reason);
-    }
-
     fn audio(&mut self, now: Time, event: audio::Event) {
         match event {
-            audio::Event::Captured { samples } => self.captured(now, &samples),
+            audio::Event::Captured { samples } => self.captured(now, samples),
             audio::Event::Meters {
                 microphone_db,
                 speaker_db,
@@ -274,12 +232,12 @@ impl Model {
             }
             audio::Event::Started { item } => {
                 if let Phase::Live(live) = &mut self.phase {
-                    live.started(now, &item);
+                    live.started(now, &item, &mut self.effects);
                 }
             }
             audio::Event::Finished { item } => {
                 if let Phase::Live(live) = &mut self.phase {
-                    live.finished(&item);
+                    live.finished(&item, &mut self.effects);
                 }
             }
             audio::Event::Flushed { item, heard_ms, .. } => {
@@ -322,21 +280,16 @@ impl Model {
         }
     }
 
-    /// 20 ms of the caller: to the line, whether it is up (sent) or not (held).
-    fn captured(&mut self, now: Time, samples: &[i16]) {
+    /// 20 ms of the caller: to the line, which sends it or, while it is not up, holds it.
+    fn captured(&mut self, now: Time, samples: Vec<i16>) {
         if !self.in_call() {
             return;
         }
         if let Phase::Live(live) = &mut self.phase {
-            live.hear_caller(now, samples);
+            live.hear_caller(now, &samples, self.muted);
         }
         self.count(|stats| stats.frames_sent += 1);
-        let audio = encode_pcm16(samples);
-        let append = InputAudioBufferAppend {
-            audio,
-            ..InputAudioBufferAppend::default()
-        };
-        self.effects.push(Effect::Send(append.into()));
+        self.effects.push(Effect::SendAudio(samples));
     }
 
     fn fail(&mut self, now: Time, problem: Problem) {
@@ -351,7 +304,8 @@ impl Model {
             Phase::Live(live) => (live.entry, now - live.connected_at, live.stats),
             Phase::Ready | Phase::Ended(_) => return,
         };
-        self.conversation.finish(&mut self.effects);
+        let broken_off = !matches!(reason, EndReason::HungUp | EndReason::FarEnd);
+        self.conversation.finish(broken_off, &mut self.effects);
         self.pickers.released();
         self.phase = Phase::Ended(Summary {
             entry,

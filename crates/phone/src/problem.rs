@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use ts_rs::TS;
 
+use crate::snapshot::DropCause;
+
 /// Something that went wrong: what happened, with what a sentence about it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(TS))]
@@ -64,6 +66,17 @@ pub enum Problem {
         /// What it said.
         detail: String,
     },
+    /// The server does not accept the sign-in any more and the call could not go on without a
+    /// new one.
+    SignInNeeded {
+        /// The server.
+        host: String,
+    },
+    /// The session or the user's access was revoked.
+    Revoked {
+        /// The server.
+        host: String,
+    },
 
     // The network, or those who run it.
     /// The host's name cannot be resolved.
@@ -96,6 +109,13 @@ pub enum Problem {
     ConnectionLost {
         /// What ended it.
         detail: String,
+    },
+    /// The line went dead and could not be made again.
+    GaveUp {
+        /// How long it was tried, in seconds.
+        seconds: u32,
+        /// Why the last attempt failed.
+        cause: DropCause,
     },
 
     // Those who run the server.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use offhook_audio::{self as audio, DeviceWatch, Engine};
+use offhook_client::proto::Time;
 use offhook_client::proto::client::{self as session, State};
 use offhook_client::{self as client, Connector};
 use tokio::sync::{mpsc, oneshot};
@@ -91,6 +92,8 @@ struct Loop {
     subscribers: Subscribers,
     call: Option<(client::Call, mpsc::Receiver<client::Event>)>,
     sound: Sound,
+    /// Frames of the caller's that the call's queue had no room for, and nobody was told of.
+    frames_dropped: u32,
     /// Calls that were hung up and say goodbye.
     farewells: JoinSet<()>,
 }
@@ -119,6 +122,7 @@ impl Loop {
             subscribers: Subscribers::default(),
             call: None,
             sound: Sound::Off,
+            frames_dropped: 0,
             farewells: JoinSet::new(),
         }
     }
@@ -153,6 +157,7 @@ impl Loop {
                     None => continue,
                 },
                 Some(devices) = devices.recv() => Input::Devices(devices),
+                () = waiting(self.clock, self.model.deadline()) => Input::Tick,
                 Some(_) = self.farewells.join_next() => continue,
             };
             self.tell(input);
@@ -165,8 +170,16 @@ impl Loop {
     }
 
     fn tell(&mut self, input: Input) {
-        for effect in self.model.handle(self.clock.now(), input) {
-            self.perform(effect);
+        let mut input = Some(input);
+        while let Some(next) = input.take() {
+            for effect in self.model.handle(self.clock.now(), next) {
+                self.perform(effect);
+            }
+            if self.frames_dropped > 0 {
+                input = Some(Input::AudioDropped(std::mem::take(
+                    &mut self.frames_dropped,
+                )));
+            }
         }
     }
 
@@ -182,13 +195,22 @@ impl Loop {
                     session: session::Config::default(),
                 }));
             }
-            Effect::Send(event) => {
+            Effect::Send(event) => self.with_call("an event", |call| call.send(event)),
+            Effect::SendAudio(samples) => {
                 if let Some((call, _)) = &self.call
-                    && call.send(event) == Err(client::SendError::Full)
+                    && call.audio(&samples) == Err(client::SendError::Full)
                 {
-                    tracing::error!("the call's queue is full: an event was dropped");
+                    self.frames_dropped += 1;
                 }
             }
+            Effect::Played {
+                item_id,
+                content_index,
+                audio_end_ms,
+            } => self.with_call("what was heard", |call| {
+                call.played(&item_id, content_index, audio_end_ms)
+            }),
+            Effect::RetryNow => self.with_call("the wish to retry", client::Call::retry_now),
             Effect::HangUp => {
                 if let Some((call, events)) = self.call.take() {
                     self.farewells.spawn(farewell(call, events));
@@ -204,6 +226,19 @@ impl Loop {
                 self.with_engine(|engine| engine.use_microphone(microphone));
             }
             Effect::UseSpeaker(speaker) => self.with_engine(|engine| engine.use_speaker(speaker)),
+        }
+    }
+
+    fn with_call(
+        &self,
+        what: &str,
+        order: impl FnOnce(&client::Call) -> Result<(), client::SendError>,
+    ) {
+        // A call that has ended will say so.
+        if let Some((call, _)) = &self.call
+            && order(call) == Err(client::SendError::Full)
+        {
+            tracing::error!("the call's queue is full: {what} was dropped");
         }
     }
 
@@ -236,7 +271,11 @@ impl Loop {
 async fn farewell(call: client::Call, mut events: mpsc::Receiver<client::Event>) {
     let ended = async {
         while let Some(event) = events.recv().await {
-            if matches!(event, client::Event::State(State::Ended(_))) {
+            if let client::Event::State {
+                state: State::Ended(_),
+                ..
+            } = event
+            {
                 break;
             }
         }
@@ -252,6 +291,13 @@ async fn call_event(
 ) -> Option<client::Event> {
     match call {
         Some((_, events)) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn waiting(clock: Clock, until: Option<Time>) {
+    match until {
+        Some(until) => clock.sleep_until(until).await,
         None => pending().await,
     }
 }

@@ -4,11 +4,14 @@
 //! generated from it (`bindings.rs`), and nothing in it is a sentence: texts are codes with
 //! arguments, translated from the locale files by whoever shows them.
 
+mod line;
+
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use ts_rs::TS;
 
 use crate::problem::Problem;
+pub use line::{DropCause, Line, Lost, ReconnectStep};
 
 /// Everything a screen shows except levels and transcript, which have messages of their own.
 ///
@@ -39,7 +42,8 @@ impl Snapshot {
     pub(crate) fn without_counters(mut self) -> Self {
         match &mut self.call {
             Call::Dialling { held_ms, .. } => *held_ms = 0,
-            Call::Live { stats, .. } => {
+            Call::Live { line, stats, .. } => {
+                *line = line.without_counters();
                 *stats = Stats {
                     answer_ms: stats.answer_ms,
                     ..Stats::default()
@@ -81,11 +85,11 @@ pub enum Call {
         /// Speech captured so far that will be sent when the line is up, in ms.
         held_ms: u32,
     },
-    /// The line is up.
+    /// The line came up, and is up or being made again.
     Live {
         /// Who is on the line.
         agent: Agent,
-        /// Whether the line is healthy.
+        /// Whether the line is healthy, and what is done about it where it is not.
         line: Line,
         /// What the agent is doing.
         activity: Activity,
@@ -116,20 +120,6 @@ pub enum DialStep {
     Connecting,
     /// Connected; the agent's session is being opened.
     Opening,
-}
-
-/// The health of a line that is up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(TS))]
-#[serde(tag = "health", rename_all = "snake_case")]
-pub enum Line {
-    /// The far end was heard within the last 2 s.
-    Good {
-        /// Round trip of the last ping, in ms, once one was answered.
-        round_trip_ms: Option<u32>,
-    },
-    /// Nothing came for 2 s or more: shown as a weak connection.
-    Unstable,
 }
 
 /// What the agent is doing, as far as the wire tells.
@@ -164,6 +154,15 @@ pub struct Stats {
     pub underruns: u32,
     /// 20 ms frames' worth of audio, of either side, dropped inside this program.
     pub frames_lost: u32,
+    /// Times the connection was lost in mid-call, whether or not it came back.
+    pub reconnects: u32,
+    /// Speech of the caller that never reached the agent because the connection was gone, in ms.
+    pub caller_lost_ms: u32,
+    /// Speech of the agent that never reached the caller because the connection was gone, in ms.
+    pub agent_lost_ms: u32,
+    /// Answers of the agent that broke off with the connection; how much more there was of them
+    /// nobody knows.
+    pub answers_lost: u32,
 }
 
 /// Why a call ended.
@@ -175,6 +174,8 @@ pub enum EndReason {
     HungUp,
     /// The far end closed the call normally.
     FarEnd,
+    /// The same call goes on in another window or on another device.
+    TakenOver,
     /// It failed.
     Failed {
         /// What happened and who can do something about it.
@@ -263,6 +264,8 @@ pub enum EntryStatus {
     Complete,
     /// Cut short by the caller.
     Interrupted,
+    /// Cut short by the loss of the connection.
+    BrokenOff,
 }
 
 /// What a subscriber receives, in order.
@@ -326,6 +329,8 @@ pub enum Intent {
         /// The state wanted.
         muted: bool,
     },
+    /// Make the connection again now instead of after the wait. Ignored unless one is waited for.
+    RetryNow,
     /// Silence the agent and let the caller speak.
     Interrupt,
     /// Type to the agent.

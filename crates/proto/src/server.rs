@@ -15,12 +15,14 @@ mod io;
 mod parts;
 mod reason;
 mod receiving;
+mod refreshing;
 mod ring;
 mod saying;
 mod shape;
 
 use alloc::collections::VecDeque;
 use alloc::string::ToString;
+use core::time::Duration;
 
 pub use io::{Attach, Config, Input, Output, Received, TokenRefused};
 
@@ -34,8 +36,13 @@ use parts::Parts;
 use ring::Ring;
 use shape::Shape;
 
+/// How long a client waits at most before it comes back, if it is not told otherwise.
+const LONE: Duration = Duration::from_millis(250);
 /// Events of the upstream that wait for the first connection at once.
 const EARLY: usize = 64;
+/// What a client that takes nothing may cause to be kept for it beyond the upstream's share, in
+/// bytes: errors about what it sends.
+const ERRORS: usize = 1 << 20;
 
 /// The server end of one session.
 #[derive(Debug)]
@@ -59,6 +66,8 @@ pub struct Server {
     /// What the driver was last told of that.
     is_attached: bool,
     draining: Option<Draining>,
+    /// How long a client should wait at most before it comes back.
+    spread: Duration,
     /// What the upstream said before there was a connection.
     early: VecDeque<Envelope<ServerEvent>>,
     ring: Ring,
@@ -98,6 +107,7 @@ impl Server {
             alone_since: now,
             is_attached: false,
             draining: None,
+            spread: LONE,
             early: VecDeque::new(),
             ring: Ring::new(),
             parts: Parts::default(),
@@ -126,6 +136,7 @@ impl Server {
             Input::RequireRefresh { reason, deadline } => {
                 self.require_refresh(now, reason, deadline);
             }
+            Input::Spread(spread) => self.spread = spread,
             Input::Revoke { reason } => self.revoke(now, reason),
             Input::Drain {
                 reason,

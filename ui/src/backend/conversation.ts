@@ -68,6 +68,11 @@ export const callInMidSentence: TranscriptEntry[] = [
   }),
 ];
 
+/** The same, with the answer cut short by the loss of the connection. */
+export const brokenOffCall: TranscriptEntry[] = callInMidSentence.map((entry) =>
+  entry.status === "growing" ? { ...entry, status: "broken_off" } : entry,
+);
+
 /** The same, with the answer cut short by the caller. */
 export const interruptedCall: TranscriptEntry[] = [
   ...callSoFar,

@@ -9,6 +9,7 @@ const shown = JSON.stringify(scenes);
 it.each([
   ["Call", "state"],
   ["Line", "health"],
+  ["ReconnectStep", "doing"],
   ["EndReason", "why"],
   ["DeviceChoice", "kind"],
 ])("shows every %s", (type, tag) => {

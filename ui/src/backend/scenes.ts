@@ -5,15 +5,19 @@ import type {
   Call,
   DevicePicker,
   DialStep,
+  DropCause,
   EndReason,
   Line,
+  Lost,
   Meters,
   Problem,
+  ReconnectStep,
   Snapshot,
   Stats,
   TranscriptEntry,
 } from "../bindings";
 import {
+  brokenOffCall,
   callInMidSentence,
   callSoFar,
   interruptedCall,
@@ -56,6 +60,10 @@ export const noStats: Stats = {
   frames_received: 0,
   underruns: 0,
   frames_lost: 0,
+  reconnects: 0,
+  caller_lost_ms: 0,
+  agent_lost_ms: 0,
+  answers_lost: 0,
 };
 
 const stats: Stats = {
@@ -65,6 +73,10 @@ const stats: Stats = {
   frames_received: 3122,
   underruns: 0,
   frames_lost: 0,
+  reconnects: 0,
+  caller_lost_ms: 0,
+  agent_lost_ms: 0,
+  answers_lost: 0,
 };
 
 const microphone: DevicePicker = {
@@ -130,6 +142,31 @@ function live(activity: Activity, line: Line = good, agent: Agent = echoAgent): 
   );
 }
 
+/** A call whose connection is gone, with 4.2 s of the caller's speech held. */
+function gone(cause: DropCause, step: ReconnectStep, rest: Partial<Reconnecting> = {}): Scene {
+  const line = { health: "reconnecting", cause, attempt: 1, step, ...held, ...rest } as const;
+  return lost(live("listening", line), { reconnects: 1 });
+}
+
+type Reconnecting = Extract<Line, { health: "reconnecting" }>;
+const held = { held_ms: 4_200, overflow_ms: 0, gives_up_in_ms: 114_000 };
+
+/** A call whose connection has just come back. */
+function back(cost: Partial<Lost>): Scene {
+  const line: Line = {
+    health: "resumed",
+    lost: { caller_ms: 0, agent_ms: 0, answer: false, ...cost },
+  };
+  return lost(live("listening", line), { reconnects: 1 });
+}
+
+/** The same with more in its counters. */
+function lost(base: Scene, counters: Partial<Stats>): Scene {
+  const { call } = base.snapshot;
+  if (call.state !== "live") return base;
+  return but(base, { call: { ...call, stats: { ...call.stats, ...counters } } });
+}
+
 function ended(reason: EndReason, duration_ms = 154_000, last: Stats = stats): Scene {
   return scene(
     { state: "ended", agent: echoAgent, reason, duration_ms, stats: last },
@@ -172,11 +209,48 @@ export const scenes = {
   "live-interrupted": { ...live("hearing"), transcript: interruptingCall },
   "live-muted": but(live("listening"), { muted: true }),
   "live-unstable": live("listening", { health: "unstable" }),
+  "live-reconnecting": gone("server_restarting", { doing: "waiting", retry_in_ms: 3_400 }),
+  "live-reconnecting-now": gone("unreachable", { doing: "connecting" }, { attempt: 3 }),
+  "live-reconnecting-muted": but(gone("connection_lost", { doing: "connecting" }, { held_ms: 0 }), {
+    muted: true,
+  }),
+  "live-reconnecting-offline": gone("network_down", { doing: "offline" }, { attempt: 2 }),
+  "live-reconnecting-pausing": gone(
+    "server_unstable",
+    { doing: "pausing", retry_in_ms: 29_200 },
+    { attempt: 4, held_ms: 1_300 },
+  ),
+  "live-reconnecting-long": gone(
+    "token_service",
+    { doing: "waiting", retry_in_ms: 4_800 },
+    { attempt: 17, held_ms: 30_000, overflow_ms: 41_000, gives_up_in_ms: 49_000 },
+  ),
+  "live-catching-up": lost(
+    live("hearing", { health: "catching_up", left_ms: 1_600, total_ms: 4_200 }),
+    { reconnects: 1 },
+  ),
+  "live-resumed": back({}),
+  "live-resumed-lost": back({ agent_ms: 1_300 }),
+  "live-resumed-both": back({ caller_ms: 41_000, agent_ms: 340 }),
+  "live-resumed-answer": { ...back({ caller_ms: 340, answer: true }), transcript: brokenOffCall },
+  "live-reconnected": lost(live("listening"), { reconnects: 2, caller_lost_ms: 340 }),
   "live-notice": but(live("speaking"), { notice: headsetGone }),
   "live-long": { ...live("speaking", good, longName), transcript: longCall },
   ended: ended({ why: "hung_up" }),
   "ended-cancelled": ended({ why: "hung_up" }, 0, noStats),
   "ended-far-end": ended({ why: "far_end" }, 3_754_000, { ...stats, frames_lost: 65 }),
+  "ended-taken-over": ended({ why: "taken_over" }),
+  "ended-reconnected": ended({ why: "hung_up" }, 154_000, {
+    ...stats,
+    reconnects: 5,
+    caller_lost_ms: 400,
+    agent_lost_ms: 1_300,
+    answers_lost: 1,
+  }),
+  "ended-gave-up": {
+    ...failed({ code: "gave_up", seconds: 120, cause: "network_down" }, 154_000),
+    transcript: brokenOffCall,
+  },
   "ended-failed": failed(unreachable),
   "ended-lost": failed({ code: "connection_lost", detail: "no answer for 6 seconds" }, 154_000),
 } satisfies Record<string, Scene>;

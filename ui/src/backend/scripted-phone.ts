@@ -6,6 +6,7 @@ import type {
   DevicePicker,
   EndReason,
   Intent,
+  Line,
   Message,
   Snapshot,
   TranscriptEntry,
@@ -95,6 +96,9 @@ export class ScriptedPhone implements Backend {
       case "set_muted":
         this.#change({ muted: intent.muted });
         break;
+      case "retry_now":
+        this.#comeBack();
+        break;
       case "interrupt":
         this.#interrupt();
         break;
@@ -133,6 +137,29 @@ export class ScriptedPhone implements Backend {
     const line = { health: "good", round_trip_ms: 34 } as const;
     const stats = { ...noStats, connected_ms: 184, answer_ms: this.#turn > 0 ? 912 : null };
     this.#change({ call: { state: "live", agent, line, activity, stats } });
+  }
+
+  /** A connection that is gone comes back, as it does when all goes well. */
+  #comeBack(): void {
+    const { call } = this.#scene.snapshot;
+    if (call.state !== "live" || call.line.health !== "reconnecting") return;
+    if (call.line.step.doing === "connecting") return;
+    const { held_ms, overflow_ms } = call.line;
+    const step = (line: Line) => {
+      this.#change({ call: { ...call, line } });
+    };
+    step({ ...call.line, step: { doing: "connecting" } });
+    this.#start();
+    const sending = (left_ms: number): Line => ({
+      health: "catching_up",
+      left_ms,
+      total_ms: held_ms,
+    });
+    this.#after(900, () => step(sending(held_ms)));
+    this.#after(1_600, () => step(sending(Math.round(held_ms / 3))));
+    const lost = { caller_ms: overflow_ms, agent_ms: 0, answer: false };
+    this.#after(2_300, () => step({ health: "resumed", lost }));
+    this.#after(4_300, () => step({ health: "good", round_trip_ms: 34 }));
   }
 
   #do(activity: Activity): void {

@@ -13,10 +13,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::State;
+use super::admission::unclear;
 use super::problem::Problem;
-use crate::credential::Credential;
-use crate::token::{DEFAULT_TTL, TTL};
-use crate::{AGENT, Access};
+use crate::config::TOKEN_TTL;
+use crate::credential::{Unclear, bearer, origin_counts};
+use crate::fingerprint::{Peer, Sender};
+use crate::token::{Order, USER, is_session_id};
+use crate::{AGENT, Access, Config};
 
 /// The body; all of it is optional, so is the body itself.
 #[derive(Debug, Default, Deserialize)]
@@ -31,14 +34,15 @@ struct Mint {
 #[serde(default, deny_unknown_fields)]
 struct ExpiresAfter {
     anchor: String,
-    seconds: u64,
+    /// As the bridge has it, if none.
+    seconds: Option<u32>,
 }
 
 impl Default for ExpiresAfter {
     fn default() -> Self {
         Self {
             anchor: "created_at".into(),
-            seconds: DEFAULT_TTL,
+            seconds: None,
         }
     }
 }
@@ -47,6 +51,8 @@ impl Default for ExpiresAfter {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Session {
+    /// The session to go on with, at an upgrade or by a refresh; a new one if none.
+    id: Option<String>,
     r#type: Option<String>,
     model: Option<String>,
     agent: Option<String>,
@@ -62,10 +68,13 @@ struct Extension {
 
 pub(super) async fn client_secrets(
     extract::State(state): extract::State<Arc<State>>,
+    peer: Option<axum::Extension<Peer>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    state.check_origin(&headers)?;
+    if !origin_counts(&headers, &state.config.allowed_origins, None) {
+        return Err(Problem::origin());
+    }
     authorise(&state, &headers)?;
     let body = body.map_err(|rejection| Problem::body(&rejection))?;
     let mint = if body.is_empty() {
@@ -74,10 +83,29 @@ pub(super) async fn client_secrets(
         serde_json::from_slice(&body)
             .map_err(|error| Problem::unreadable(&format!("The body cannot be used: {error}.")))?
     };
-    mint.check()?;
+    mint.check(&state.config)?;
     let now = state.clock.unix_ms() / 1000;
-    let ttl = mint.expires_after.seconds;
-    let (token, claims) = state.tokens.issue(now, ttl, AGENT, mint.offhook.reusable);
+    let session = mint.session.id.as_deref();
+    if let Some(session) = session {
+        if state.registry.is_revoked(now, session, USER, None) {
+            return Err(Problem::revoked());
+        }
+        if state.registry.is_foreign(session, USER) {
+            return Err(Problem::other_session());
+        }
+    }
+    let order = Order {
+        ttl: mint
+            .expires_after
+            .seconds
+            .unwrap_or(state.config.token_ttl)
+            .into(),
+        agent: AGENT,
+        session,
+        reusable: mint.offhook.reusable,
+        sender: &Sender::new(peer.map(|axum::Extension(peer)| peer), &headers),
+    };
+    let (token, claims) = state.tokens.issue(now, order);
     Ok(Json(json!({
         "value": token.expose_secret(),
         "expires_at": claims.exp,
@@ -92,32 +120,36 @@ pub(super) async fn client_secrets(
 }
 
 fn authorise(state: &State, headers: &HeaderMap) -> Result<(), Problem> {
-    match (Credential::find_header(headers), &state.config.access) {
-        (Credential::Several, _) => Err(Problem::several_credentials()),
+    match (bearer(headers), &state.config.access) {
+        (Err(Unclear::Several), _) => Err(Problem::several_credentials()),
         // Whoever reaches a bridge in development mode may mint, with any key or none.
         (_, Access::Development) => Ok(()),
-        (Credential::None, Access::Token(_)) => Err(Problem::no_credential()),
-        (Credential::One(key), Access::Token(_)) if state.is_access_token(key.expose_secret()) => {
-            Ok(())
-        }
-        (Credential::One(_) | Credential::NotBearer, Access::Token(_)) => {
-            Err(Problem::bad_credential())
-        }
+        (Ok(key), Access::Token(_)) if state.is_access_token(key.expose_secret()) => Ok(()),
+        (Ok(_), Access::Token(_)) => Err(Problem::bad_credential()),
+        (Err(why), Access::Token(_)) => Err(unclear(why)),
     }
 }
 
 impl Mint {
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, config: &Config) -> Result<(), Problem> {
         if self.expires_after.anchor != "created_at" {
             return Err(Problem::invalid(
                 "expires_after.anchor",
                 "A token's lifetime counts from \"created_at\".",
             ));
         }
-        if !TTL.contains(&self.expires_after.seconds) {
+        let (shortest, longest) = (config.min_token_ttl, *TOKEN_TTL.end());
+        let lives = |seconds| (shortest..=longest).contains(&seconds);
+        if !self.expires_after.seconds.is_none_or(lives) {
             return Err(Problem::invalid(
                 "expires_after.seconds",
-                "A token lives for 10 to 120 seconds.",
+                &format!("A token lives for {shortest} to {longest} seconds."),
+            ));
+        }
+        if !self.session.id.as_deref().is_none_or(is_session_id) {
+            return Err(Problem::invalid(
+                "session.id",
+                "This is not a session's id.",
             ));
         }
         if self

@@ -3,6 +3,8 @@
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use offhook_proto::Close;
+use offhook_proto::wire::ErrorDetail;
 use serde_json::json;
 
 /// Why a request is refused.
@@ -18,7 +20,7 @@ pub(crate) struct Problem {
     /// The field at fault.
     param: Option<&'static str>,
     /// A header that goes with the status.
-    header: Option<(HeaderName, &'static str)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
@@ -37,9 +39,27 @@ impl Problem {
         }
     }
 
-    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.header = Some((name, value));
+    fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.header = Some(Box::new((name, value.into())));
         self
+    }
+
+    /// The same refusal for a client that was upgraded before it showed its credential: what to
+    /// tell it, and how to close.
+    pub(super) fn after_upgrade(&self) -> (ErrorDetail, Close) {
+        let code = match self.status.as_u16() {
+            401 | 409 => Close::UNAUTHORISED,
+            403 => Close::FORBIDDEN,
+            429 | 503 => Close::OVERLOADED,
+            500.. => Close::INTERNAL,
+            _ => Close::INVALID_REQUEST,
+        };
+        let mut error = ErrorDetail::invalid_request(self.code, &self.message);
+        self.kind.clone_into(&mut error.kind);
+        (
+            error,
+            Close::new(code, &format!("{}.{}", self.kind, self.code)),
+        )
     }
 
     pub(super) fn invalid(param: &'static str, message: &str) -> Self {
@@ -63,7 +83,7 @@ impl Problem {
         Self::new(
             StatusCode::BAD_REQUEST,
             "several_credentials",
-            "More than one credential was sent; send one, as a header or as a subprotocol.",
+            "More than one credential was sent, or announced; send one.",
         )
     }
 
@@ -72,6 +92,56 @@ impl Problem {
             "missing_api_key",
             "No credential was sent; send a token as \"Authorization: Bearer …\".",
         )
+    }
+
+    pub(super) fn method_off() -> Self {
+        Self::unauthorised(
+            "auth_method_off",
+            "Credentials are not taken in this way here; send a token as \"Authorization: Bearer …\".",
+        )
+    }
+
+    pub(super) fn not_for_addresses() -> Self {
+        Self::unauthorised(
+            "token_not_for_addresses",
+            "In an address only a token for a single use is taken, minted for 60 s at most.",
+        )
+    }
+
+    pub(super) fn elsewhere() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "fingerprint_mismatch",
+            "The token was minted from another address or by another program; mint one from here.",
+        )
+    }
+
+    pub(super) fn revoked() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "session_revoked",
+            "The session or its user was revoked.",
+        )
+    }
+
+    pub(super) fn other_session() -> Self {
+        Self {
+            param: Some("session"),
+            ..Self::new(
+                StatusCode::FORBIDDEN,
+                "session_mismatch",
+                "The token is for another session; mint one for this session.",
+            )
+        }
+    }
+
+    pub(super) fn too_many_strangers() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_unauthenticated",
+            "Too many connections have yet to show their credential; try again shortly.",
+        )
+        .with_header(header::RETRY_AFTER, 5)
     }
 
     pub(super) fn bad_credential() -> Self {
@@ -84,7 +154,7 @@ impl Problem {
 
     fn unauthorised(code: &'static str, message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
-            .with_header(header::WWW_AUTHENTICATE, "Bearer")
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     pub(super) fn used() -> Self {
@@ -120,7 +190,7 @@ impl Problem {
             "websocket_required",
             "This address is for WebSocket connections, version 13.",
         )
-        .with_header(header::SEC_WEBSOCKET_VERSION, "13")
+        .with_header(header::SEC_WEBSOCKET_VERSION, 13)
     }
 
     pub(super) fn full() -> Self {
@@ -129,16 +199,17 @@ impl Problem {
             "too_many_sessions",
             "The bridge has no room for another session; try again shortly.",
         )
-        .with_header(header::RETRY_AFTER, "5")
+        .with_header(header::RETRY_AFTER, 5)
     }
 
-    pub(super) fn closing() -> Self {
+    /// The bridge is gone in so many s.
+    pub(super) fn closing(left: u64) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "shutting_down",
             "The bridge is shutting down; try again shortly.",
         )
-        .with_header(header::RETRY_AFTER, "5")
+        .with_header(header::RETRY_AFTER, left + 1)
     }
 
     pub(super) fn fault(message: &str) -> Self {
@@ -182,8 +253,8 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some((name, value)) = self.header {
-            headers.insert(name, HeaderValue::from_static(value));
+        if let Some((name, value)) = self.header.map(|header| *header) {
+            headers.insert(name, value);
         }
         response
     }

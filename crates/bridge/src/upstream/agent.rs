@@ -115,6 +115,24 @@ impl Agent {
         self.advance(now);
     }
 
+    /// Takes in the caller's voice, which comes as it is where the connection takes bytes: PCM16
+    /// little-endian, 24 kHz, mono. Follow with [`Self::poll`] until it waits.
+    pub(crate) fn hear(&mut self, now: Time, audio: &[u8]) {
+        if self.ended {
+            return;
+        }
+        // Whoever cut it cut it between samples.
+        let (samples, _) = audio.as_chunks::<2>();
+        let samples: Vec<i16> = samples.iter().map(|it| i16::from_le_bytes(*it)).collect();
+        self.listen(now, &samples);
+        self.advance(now);
+    }
+
+    /// How many events wait to be said.
+    pub(crate) fn unsaid(&self) -> usize {
+        self.out.len()
+    }
+
     /// Says what is due at `now`.
     pub(crate) fn advance(&mut self, now: Time) {
         if self.ended {

@@ -78,22 +78,26 @@ async fn offhook_v1_says_hello_first_and_counts() {
     assert_eq!(call.selected.as_deref(), Some("offhook.v1"));
     let hello = call.event().await;
     assert_eq!(hello["type"], "offhook.hello");
-    assert_eq!(hello["seq"], 1);
+    assert_eq!(hello["generation"], 1);
+    assert_eq!(hello["resume_window_ms"], 60_000);
+    // What is of the connection only is not counted.
+    assert!(hello.get("seq").is_none());
     let created = call.event().await;
     assert_eq!(created["type"], "session.created");
-    assert_eq!(created["seq"], 2);
-    call.send(&json!({ "type": "offhook.ping", "seq": 1, "t": 7 }))
-        .await;
+    assert_eq!(created["seq"], 1);
+    assert_eq!(created["session"]["id"], hello["session_id"]);
+    call.send(&json!({ "type": "offhook.ping", "t": 7 })).await;
     let events = call.events_until("offhook.pong").await;
     assert_eq!(events.last().unwrap()["t"], 7);
+    let mut clear = json!({ "type": "input_audio_buffer.clear" });
+    clear["seq"] = 1.into();
+    call.send(&clear).await;
+    call.events_until("input_audio_buffer.cleared").await;
     // The heartbeat, without being asked.
     let events = call.events_until("offhook.ack").await;
     assert_eq!(events.last().unwrap()["up_to"], 1);
-    let mut bye = create();
-    bye["type"] = "offhook.bye".into();
-    bye["reason"] = "done".into();
-    bye["seq"] = 2.into();
-    call.send(&bye).await;
+    call.send(&json!({ "type": "offhook.bye", "reason": "done" }))
+        .await;
     assert_eq!(call.close().await.code, 1000);
     rig.stop().await;
 }

@@ -6,5 +6,12 @@
 
 mod admission;
 mod calls;
+mod drain;
+mod line;
+mod presenting;
 mod program;
+mod renewal;
+mod resume;
+mod revocation;
 mod rig;
+mod slow;

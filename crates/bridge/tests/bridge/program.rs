@@ -4,6 +4,9 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+use serde_json::json;
+
+use crate::line::Line;
 use crate::rig::{Client, KEY};
 
 fn program(arguments: &[&str], token: Option<&str>) -> Command {
@@ -71,27 +74,76 @@ impl Drop for Running {
     }
 }
 
+#[test]
+fn lifetimes_that_make_no_sense_are_refused() {
+    for arguments in [
+        &["--token-ttl", "0"][..],
+        &["--token-ttl", "121"],
+        &["--token-ttl", "20", "--min-token-ttl", "30"],
+        &["--resume-window", "121"],
+        &["--allow-auth", "query,password"],
+    ] {
+        let listen = ["--listen", "127.0.0.1:0"];
+        let output = program(&[&listen[..], arguments].concat(), None).output();
+        refused(&output.unwrap());
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn it_ends_cleanly_and_keeps_its_secrets() {
-    let mut command = program(&["--listen", "127.0.0.1:0"], Some(KEY));
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--token-ttl",
+        "20",
+        "--allow-auth",
+        "query,first-message",
+    ];
+    let mut command = program(&arguments, Some(KEY));
     command.env("RUST_LOG", "trace");
     let mut running = Running::start(command);
     let client = Client::new(running.address);
-    let token = client.token().await;
-    let offer = format!("realtime, openai-insecure-api-key.{token}");
-    let mut call = client.call(&[("sec-websocket-protocol", &offer)]).await;
-    assert_eq!(call.event().await["type"], "session.created");
+    let mut tokens = vec![KEY.to_owned()];
+    for _ in 0..4 {
+        tokens.push(client.token().await);
+    }
+    // Every way a token can come.
+    let offer = format!("realtime, openai-insecure-api-key.{}", tokens[1]);
+    let mut plain = client.call(&[("sec-websocket-protocol", &offer)]).await;
+    assert_eq!(plain.event().await["type"], "session.created");
+    let mut query = client.call_at(&format!("?token={}", tokens[2]), &[]).await;
+    assert_eq!(query.event().await["type"], "session.created");
+    let mut later = client.call_at("?auth=message", &[]).await;
+    later
+        .send(&json!({ "type": "auth", "token": tokens[3] }))
+        .await;
+    assert_eq!(later.event().await["type"], "session.created");
+    let mut line = Line::open_with(&client, "offhook.v1", &tokens[4], &[]).await;
+    let fresh = client.token_for(&line.session).await;
+    line.tell(&json!({ "type": "session.refresh", "token": fresh }))
+        .await;
+    let refreshed = line.until("session.refreshed").await;
+    let next = refreshed["refresh_in_ms"].as_u64().unwrap();
+    assert!((9_000..=16_000).contains(&next), "of 20 s: {refreshed}");
+    tokens.push(fresh);
+
     let id = running.child.id().to_string();
     let signalled = Command::new("kill").args(["-TERM", &id]).status().unwrap();
     assert!(signalled.success());
-    assert_eq!(call.close().await.code, 1001);
-    drop(call);
-    assert!(running.child.wait().unwrap().success());
+    for call in [&mut plain, &mut query, &mut later] {
+        assert_eq!(call.close().await.code, 1001);
+    }
+    line.until("offhook.go_away").await;
+    line.tell(&json!({ "type": "offhook.bye", "reason": "done" }))
+        .await;
+    assert_eq!(line.call.close().await.code, 1000);
+    drop((plain, query, later, line));
     let mut log = String::new();
     running.log.read_to_string(&mut log).unwrap();
+    assert!(running.child.wait().unwrap().success());
     assert!(log.contains("accepted") && log.contains("stopped"), "{log}");
-    for secret in [KEY, token.as_str()] {
-        assert!(!log.contains(secret), "a secret is in the log");
+    for secret in tokens {
+        assert!(!log.contains(&secret), "a secret is in the log");
     }
 }

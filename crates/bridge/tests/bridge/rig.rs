@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use offhook_bridge::{Access, Bridge, Config};
+use offhook_bridge::{Access, Bridge, Config, Sessions};
 use offhook_proto::Close;
 use offhook_proto::wire::{decode_pcm16, encode_pcm16};
 use reqwest::RequestBuilder;
@@ -26,19 +26,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running bridge.
 pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
+    pub(crate) sessions: Sessions,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
 
 impl Rig {
-    /// A bridge with an access token, otherwise as `change` has it.
+    /// A bridge with an access token that waits for nobody when it stops; otherwise as `change` has
+    /// it.
     pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let mut config = Config::new(listen, Access::Token(KEY.into()));
+        config.drain = Duration::ZERO;
         change(&mut config);
         let bridge = Bridge::new(config).unwrap();
         let listener = bridge.bind().await.unwrap();
         let address = listener.local_addr().unwrap();
+        let sessions = bridge.sessions();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let shutdown = async move { drop(stopped.await) };
@@ -46,6 +50,7 @@ impl Rig {
         });
         Self {
             address,
+            sessions,
             stop,
             served,
         }
@@ -84,9 +89,29 @@ impl Client {
 
     /// A token of the usual kind.
     pub(crate) async fn token(&self) -> String {
-        let (status, body) = answer(self.mint().bearer_auth(KEY)).await;
+        self.token_of(json!({})).await
+    }
+
+    /// A token for a session that is there, or was.
+    pub(crate) async fn token_for(&self, session: &str) -> String {
+        self.token_of(json!({ "session": { "id": session } })).await
+    }
+
+    /// A token as the body has it.
+    pub(crate) async fn token_of(&self, body: Value) -> String {
+        let (status, body) = answer(self.mint().bearer_auth(KEY).json(&body)).await;
         assert_eq!(status, 200, "{body}");
         body["value"].as_str().unwrap().to_owned()
+    }
+
+    /// Ready when the bridge has so many sessions.
+    pub(crate) async fn has_sessions(&self, count: u64) {
+        in_time(async {
+            while answer(self.get("/healthz")).await.1["sessions"] != count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -104,7 +129,12 @@ impl Client {
 
     /// A call with these headers besides the usual ones.
     pub(crate) async fn call(&self, headers: &[(&'static str, &str)]) -> Call {
-        let url = format!("ws://{}/v1/realtime", self.address);
+        self.call_at("", headers).await
+    }
+
+    /// The same, with a query.
+    pub(crate) async fn call_at(&self, query: &str, headers: &[(&'static str, &str)]) -> Call {
+        let url = format!("ws://{}/v1/realtime{query}", self.address);
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).unwrap();
@@ -141,7 +171,7 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
 
 /// An open call.
 pub(crate) struct Call {
-    socket: WebSocketStream<TcpStream>,
+    pub(crate) socket: WebSocketStream<TcpStream>,
     pub(crate) selected: Option<String>,
 }
 
@@ -205,13 +235,18 @@ impl Call {
         }
     }
 
+    /// The next message, be it text or binary.
+    pub(crate) async fn message(&mut self) -> Message {
+        in_time(self.next()).await
+    }
+
     async fn next(&mut self) -> Message {
         self.socket.next().await.unwrap().unwrap()
     }
 }
 
 /// What `future` comes to, or a failure if it hangs.
-async fn in_time<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("the bridge hangs")
 }
 

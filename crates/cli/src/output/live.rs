@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use offhook_phone::{
-    Activity, Call, DialStep, EndReason, EntryStatus, Line, Message, Meters, Party, Snapshot,
-    Stats, TranscriptEntry, english,
+    Activity, Call, DialStep, EndReason, EntryStatus, Line, Locale, Lost, Message, Meters, Party,
+    Snapshot, Stats, TranscriptEntry,
 };
+
+use super::{is_finished, line};
 
 /// Cells of a level meter.
 const METER: usize = 12;
@@ -28,7 +30,11 @@ pub(super) struct Shown {
 #[derive(Debug)]
 pub(crate) struct Live {
     terminal: bool,
+    locale: Locale,
+    /// What was last said about the call, less what counts down in it.
     state: String,
+    /// The line, and when it was told of: what counts down goes on from there.
+    line: Option<(Line, Duration)>,
     meters: Option<Meters>,
     entries: HashMap<String, TranscriptEntry>,
     notice: Option<String>,
@@ -40,7 +46,9 @@ impl Live {
     pub(super) fn new(terminal: bool) -> Self {
         Self {
             terminal,
+            locale: Locale::english(),
             state: String::new(),
+            line: None,
             meters: None,
             entries: HashMap::new(),
             notice: None,
@@ -48,10 +56,10 @@ impl Live {
         }
     }
 
-    pub(super) fn show(&mut self, message: &Message) -> Shown {
+    pub(super) fn show(&mut self, now: Duration, message: &Message) -> Shown {
         let mut lines = Vec::new();
         match message {
-            Message::Snapshot(snapshot) => self.snapshot(snapshot, &mut lines),
+            Message::Snapshot(snapshot) => self.snapshot(now, snapshot, &mut lines),
             Message::Meters(meters) => self.meters = Some(*meters),
             Message::Transcript(entry) => lines.extend(self.entry(entry)),
             Message::TranscriptDelta { id, delta } => {
@@ -67,23 +75,36 @@ impl Live {
             lines,
             status: self
                 .terminal
-                .then(|| self.status())
+                .then(|| self.status(now))
                 .filter(|status| !status.is_empty()),
         }
     }
 
-    fn snapshot(&mut self, snapshot: &Snapshot, lines: &mut Vec<String>) {
+    fn snapshot(&mut self, now: Duration, snapshot: &Snapshot, lines: &mut Vec<String>) {
         self.muted = snapshot.muted;
-        let notice = snapshot.notice.as_ref().map(english);
+        let problem = snapshot.notice.as_ref();
+        let notice = problem.map(|problem| self.locale.problem(problem));
         if notice != self.notice {
             lines.extend(notice.as_ref().map(|text| format!("Note: {text}")));
             self.notice = notice;
         }
-        let state = state(&snapshot.call);
+        self.line = match snapshot.call {
+            Call::Live { line, .. } => Some((line, now)),
+            _ => None,
+        };
+        let news = self.line.map(|(line, _)| line.without_counters());
+        let state = self.state(&snapshot.call, news);
         if state != self.state {
             // On a terminal the line in place shows it; elsewhere it is worth a line.
             if !self.terminal && !state.is_empty() {
-                lines.push(format!("[{state}]"));
+                let line = self.line.map(|(line, _)| line);
+                lines.push(format!("[{}]", self.state(&snapshot.call, line)));
+            }
+            // What was lost is worth a line anywhere.
+            if let (true, Some((Line::Resumed { lost }, _))) = (self.terminal, self.line)
+                && lost != Lost::default()
+            {
+                lines.push(format!("({})", self.locale.resumed(lost)));
             }
             self.state = state;
         }
@@ -97,13 +118,22 @@ impl Live {
             self.state.clear();
             lines.push(ended(reason, *duration_ms));
             lines.extend(summary(stats));
+            lines.push(format!(
+                "  line                      {}",
+                self.locale.kept(stats)
+            ));
         }
+    }
+
+    /// What is said about a call in a few words.
+    fn state(&self, call: &Call, line: Option<Line>) -> String {
+        line.and_then(|line| line::words(&self.locale, &line, self.muted, Duration::ZERO))
+            .unwrap_or_else(|| state(call))
     }
 
     fn entry(&mut self, entry: &TranscriptEntry) -> Option<String> {
         let shown = self.entries.insert(entry.id.clone(), entry.clone());
-        let finished_before = shown.is_some_and(|shown| shown.status != EntryStatus::Growing);
-        if entry.status == EntryStatus::Growing || finished_before {
+        if !is_finished(entry) || shown.is_some_and(|shown| is_finished(&shown)) {
             return None;
         }
         let who = match entry.speaker {
@@ -122,18 +152,33 @@ impl Live {
             "" => String::new(),
             unheard => format!(" [not heard: {unheard}]"),
         };
-        Some(format!("{who} {text}{unheard}"))
+        let broken_off = match entry.status {
+            EntryStatus::BrokenOff => " [connection lost]",
+            _ => "",
+        };
+        Some(format!("{who} {text}{unheard}{broken_off}"))
     }
 
-    fn status(&self) -> String {
+    fn status(&self, now: Duration) -> String {
+        let clock = |meters: &Meters| {
+            let clock = Duration::from_millis(meters.elapsed_ms.into()).as_secs();
+            format!("{:02}:{:02}", clock / 60, clock % 60)
+        };
+        // The question is whether the call is all right, not how loud it is.
+        if let Some((line, told_at)) = self.line
+            && line != Line::Unstable
+            && let Some(words) =
+                line::words(&self.locale, &line, self.muted, now.saturating_sub(told_at))
+        {
+            let clock = self.meters.as_ref().map(clock).unwrap_or_default();
+            return format!("{clock}  {words}");
+        }
         let Some(meters) = self.meters.filter(|_| !self.state.is_empty()) else {
             return self.state.clone();
         };
-        let clock = Duration::from_millis(meters.elapsed_ms.into()).as_secs();
         format!(
-            "{:02}:{:02}  you {}  agent {}  {}",
-            clock / 60,
-            clock % 60,
+            "{}  you {}  agent {}  {}",
+            clock(&meters),
             if self.muted {
                 "-- muted --".to_owned()
             } else {
@@ -159,10 +204,6 @@ fn state(call: &Call) -> String {
                 agent.name
             )
         }
-        Call::Live {
-            line: Line::Unstable,
-            ..
-        } => "weak connection".to_owned(),
         Call::Live { activity, .. } => match activity {
             Activity::Listening => "listening",
             Activity::Hearing => "hears you",
@@ -177,6 +218,7 @@ fn ended(reason: &EndReason, duration_ms: u32) -> String {
     let why = match reason {
         EndReason::HungUp => "Hung up",
         EndReason::FarEnd => "The agent ended the call",
+        EndReason::TakenOver => "The call goes on elsewhere",
         EndReason::Failed { .. } => "The call failed",
     };
     format!("{why} after {} on the line.", seconds(duration_ms))
@@ -208,6 +250,75 @@ fn seconds(ms: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshots::live as snapshot;
+    use offhook_phone::{DropCause, ReconnectStep};
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn waiting(attempt: u32, retry_in_ms: u32, held_ms: u32) -> Message {
+        snapshot(
+            Activity::Listening,
+            Line::Reconnecting {
+                cause: DropCause::ServerRestarting,
+                attempt,
+                step: ReconnectStep::Waiting { retry_in_ms },
+                held_ms,
+                overflow_ms: 0,
+                gives_up_in_ms: 90_000,
+            },
+        )
+    }
+
+    #[test]
+    fn a_countdown_is_one_line_in_a_file_and_runs_on_a_terminal() {
+        let meters = Message::Meters(Meters {
+            elapsed_ms: 61_000,
+            microphone_db: -90.0,
+            speaker_db: -90.0,
+        });
+        let mut file = Live::new(false);
+        assert_eq!(
+            file.show(at(0), &waiting(2, 4000, 0)).lines,
+            ["[The server is restarting: attempt 2 in 4 s]"]
+        );
+        assert!(file.show(at(500), &waiting(2, 3500, 500)).lines.is_empty());
+        assert_eq!(file.show(at(500), &meters).status, None);
+        assert_eq!(
+            file.show(at(4100), &waiting(3, 2000, 900)).lines,
+            ["[The server is restarting: attempt 3 in 2 s, held 900 ms]"]
+        );
+
+        let mut terminal = Live::new(true);
+        terminal.show(at(0), &meters);
+        let shown = terminal.show(at(0), &waiting(2, 4000, 500));
+        assert_eq!(shown.lines, [""; 0]);
+        assert_eq!(
+            shown.status.as_deref(),
+            Some("01:01  The server is restarting: attempt 2 in 4 s, held 500 ms")
+        );
+        let status = terminal.show(at(1500), &meters).status.unwrap();
+        assert!(status.contains("attempt 2 in 3 s"), "{status}");
+    }
+
+    #[test]
+    fn what_was_lost_stays_on_the_terminal() {
+        let resumed = |agent_ms| {
+            let lost = Lost {
+                agent_ms,
+                ..Lost::default()
+            };
+            snapshot(Activity::Listening, Line::Resumed { lost })
+        };
+        let mut terminal = Live::new(true);
+        assert_eq!(terminal.show(at(0), &resumed(0)).lines, [""; 0]);
+        terminal.show(at(2000), &waiting(1, 100, 0));
+        assert_eq!(
+            terminal.show(at(3000), &resumed(1300)).lines,
+            ["(Back: 1.3 s of the agent was lost)"]
+        );
+    }
 
     #[test]
     fn a_line_of_the_conversation_is_shown_once_and_whole() {
@@ -224,19 +335,22 @@ mod tests {
             })
         };
         assert!(
-            live.show(&entry(EntryStatus::Growing, "", ""))
+            live.show(at(0), &entry(EntryStatus::Growing, "", ""))
                 .lines
                 .is_empty()
         );
         let cut = entry(EntryStatus::Interrupted, "You said", " hello");
         assert_eq!(
-            live.show(&cut).lines,
+            live.show(at(0), &cut).lines,
             ["Agent: You said [not heard: hello]"]
         );
         assert!(
-            live.show(&entry(EntryStatus::Interrupted, "You", " said hello"))
-                .lines
-                .is_empty()
+            live.show(
+                at(0),
+                &entry(EntryStatus::Interrupted, "You", " said hello")
+            )
+            .lines
+            .is_empty()
         );
     }
 

@@ -14,7 +14,10 @@ const MAX_ENTRIES: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     entries: Vec<TranscriptEntry>,
+    /// Where an item's line is; an utterance that two sessions heard has two ids and one line.
     places: HashMap<String, usize>,
+    /// An utterance that broke off with its session: the next one is that one, heard again.
+    unfinished: Option<usize>,
 }
 
 impl Conversation {
@@ -26,29 +29,58 @@ impl Conversation {
         if !self.entries.is_empty() {
             self.entries.clear();
             self.places.clear();
+            self.unfinished = None;
             effects.push(Effect::Publish(Message::TranscriptCleared));
         }
     }
 
-    /// The call is over: nothing grows any more.
-    pub(super) fn finish(&mut self, effects: &mut Vec<Effect>) {
-        let growing: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.status == EntryStatus::Growing)
-            .map(|entry| entry.id.clone())
-            .collect();
-        for id in growing {
+    /// The call is over, and nothing grows any more; `broken_off` if nobody wanted its end.
+    pub(super) fn finish(&mut self, broken_off: bool, effects: &mut Vec<Effect>) {
+        let end = if broken_off {
+            EntryStatus::BrokenOff
+        } else {
+            EntryStatus::Interrupted
+        };
+        for id in self.growing() {
+            self.change(&id, effects, |entry| entry.status = end);
+        }
+    }
+
+    /// The session is over and the call goes on with a new one: what was being said broke off.
+    pub(super) fn leave_session(&mut self, effects: &mut Vec<Effect>) {
+        for id in self.growing() {
+            let mut broken_off = true;
             self.change(&id, effects, |entry| {
-                entry.status = EntryStatus::Interrupted;
+                // What the caller said to its end the old session had.
+                let said = entry.spoken_ms.is_some() || !entry.text.is_empty();
+                broken_off = entry.speaker == Party::Agent || !said;
+                entry.status = if broken_off {
+                    EntryStatus::BrokenOff
+                } else {
+                    EntryStatus::Complete
+                };
             });
+            let place = self.places.get(&id).copied();
+            let unfinished =
+                place.filter(|place| broken_off && self.entries[*place].speaker == Party::Caller);
+            self.unfinished = unfinished.or(self.unfinished);
         }
     }
 
     /// The caller begins to speak; what, is not known yet.
     pub(super) fn caller_speaks(&mut self, id: &str, effects: &mut Vec<Effect>) {
+        if let Some(place) = self.unfinished.take() {
+            self.places.insert(id.to_owned(), place);
+            return self.change(id, effects, |entry| entry.status = EntryStatus::Growing);
+        }
         let after = self.entries.last().map(|entry| entry.id.clone());
         self.insert(id, after, Party::Caller, effects);
+    }
+
+    /// The caller types.
+    pub(super) fn caller_types(&mut self, item: &Item, effects: &mut Vec<Effect>) {
+        let after = self.entries.last().map(|entry| entry.id.clone());
+        self.added(after, item, effects);
     }
 
     /// The caller's utterance has this length.
@@ -59,15 +91,26 @@ impl Conversation {
     /// The server has this item.
     pub(super) fn added(&mut self, after: Option<String>, item: &Item, effects: &mut Vec<Effect>) {
         let Some(speaker) = party(item) else { return };
+        let after = after.map(|id| match self.places.get(&id) {
+            Some(place) => self.entries[*place].id.clone(),
+            None => id,
+        });
         if self.places.contains_key(&item.id) {
-            self.change(&item.id, effects, |entry| entry.after = after);
+            self.change(&item.id, effects, |entry| {
+                // A new session may know less of what came before than the old one did.
+                if entry.status == EntryStatus::Growing {
+                    entry.after = after;
+                }
+            });
         } else {
             self.insert(&item.id, after, speaker, effects);
         }
         let text = text(item);
-        if !text.is_empty() {
-            self.change(&item.id, effects, |entry| entry.text = text);
-        }
+        self.change(&item.id, effects, |entry| {
+            if entry.text.is_empty() && entry.unheard.is_empty() {
+                entry.text = text;
+            }
+        });
     }
 
     /// The server's item is final.
@@ -98,7 +141,7 @@ impl Conversation {
             effects.push(Effect::Publish(Message::Transcript(entry.clone())));
         } else {
             entry.text.push_str(delta);
-            let (id, delta) = (id.to_owned(), delta.to_owned());
+            let (id, delta) = (entry.id.clone(), delta.to_owned());
             effects.push(Effect::Publish(Message::TranscriptDelta { id, delta }));
         }
     }
@@ -120,6 +163,12 @@ impl Conversation {
             entry.unheard.insert_str(0, &unheard);
             entry.status = EntryStatus::Interrupted;
         });
+    }
+
+    fn growing(&self) -> Vec<String> {
+        let growing = self.entries.iter();
+        let growing = growing.filter(|entry| entry.status == EntryStatus::Growing);
+        growing.map(|entry| entry.id.clone()).collect()
     }
 
     fn insert(
@@ -215,6 +264,56 @@ mod tests {
         assert_eq!(heard_boundary(text, 100, 100), text.len());
         assert_eq!(heard_boundary("größer als", 99, 100), "größer".len());
         assert_eq!(heard_boundary("", 0, 0), 0);
+    }
+
+    fn item(value: serde_json::Value) -> Item {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn what_two_sessions_heard_is_one_line_with_the_first_ones_place() {
+        let (mut effects, mut conversation) = (Vec::new(), Conversation::default());
+        conversation.caller_speaks("first", &mut effects);
+        conversation.leave_session(&mut effects);
+        let status = |conversation: &Conversation| conversation.entries[0].status;
+        assert_eq!(status(&conversation), EntryStatus::BrokenOff);
+        conversation.caller_speaks("again", &mut effects);
+        assert_eq!(status(&conversation), EntryStatus::Growing);
+        conversation.caller_spoke("again", 1200, &mut effects);
+        let said = item(serde_json::json!({"id": "again", "type": "message", "role": "user"}));
+        conversation.done(&said, &mut effects);
+        let answer = item(serde_json::json!({"id": "a", "type": "message", "role": "assistant"}));
+        conversation.added(Some("again".to_owned()), &answer, &mut effects);
+        let lines: Vec<_> = conversation.entries().collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].spoken_ms, Some(1200));
+        assert_eq!(lines[0].status, EntryStatus::Complete);
+        assert_eq!(lines[1].after.as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn an_echo_changes_nothing_of_a_line_that_is_finished() {
+        let (mut effects, mut conversation) = (Vec::new(), Conversation::default());
+        let first = item(
+            serde_json::json!({"id": "t", "type": "message", "role": "user",
+            "content": [{"type": "input_text", "text": "one"}]}),
+        );
+        conversation.caller_types(&first, &mut effects);
+        conversation.done(&first, &mut effects);
+        let answer = item(serde_json::json!({"id": "a", "type": "message", "role": "assistant"}));
+        conversation.added(Some("t".to_owned()), &answer, &mut effects);
+        conversation.append("a", "You said hello", &mut effects);
+        conversation.cut("a", 60, 100, &mut effects);
+        let before: Vec<_> = conversation.entries().cloned().collect();
+        effects.clear();
+        let told = item(
+            serde_json::json!({"id": "a", "type": "message", "role": "assistant",
+            "content": [{"type": "output_text", "text": "You said hello"}]}),
+        );
+        conversation.added(None, &told, &mut effects);
+        conversation.added(None, &first, &mut effects);
+        assert_eq!(conversation.entries().cloned().collect::<Vec<_>>(), before);
+        assert_eq!(effects, []);
     }
 
     #[test]

@@ -21,8 +21,10 @@ pub enum Input {
     Audio(audio::Event),
     /// The list of devices changed.
     Devices(audio::Devices),
-    /// Sound events were dropped because the loop was too slow, in 20 ms frames.
+    /// Sound was dropped because the loop or the call's driver was too slow, in 20 ms frames.
     AudioDropped(u32),
+    /// The time of [`Model::deadline`](super::Model::deadline) came.
+    Tick,
 }
 
 /// Something to do.
@@ -32,6 +34,19 @@ pub enum Effect {
     Dial(usize),
     /// Give the call an event.
     Send(ClientEvent),
+    /// Give the call 24 kHz mono samples of the caller's.
+    SendAudio(Vec<i16>),
+    /// Tell the call what was heard of the agent.
+    Played {
+        /// The agent's item.
+        item_id: String,
+        /// Its audio part.
+        content_index: u32,
+        /// How far it was heard, in ms.
+        audio_end_ms: u64,
+    },
+    /// Do not wait any longer for the next attempt at a connection.
+    RetryNow,
     /// End the call politely, in the background; nothing it says is wanted any more.
     HangUp,
     /// Start sound.

@@ -1,11 +1,13 @@
 //! A line that is up: turns, barge-in, what was heard, how long an answer takes.
 
+mod connection;
 mod playout;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use offhook_client::proto::Time;
+use offhook_client::proto::client::{Back, Gap, State};
 use offhook_client::proto::wire::client::{
     ConversationItemCreate, ConversationItemTruncate, ResponseCancel, ResponseCreate,
 };
@@ -15,7 +17,9 @@ use offhook_client::proto::wire::{ContentPart, Item, ServerEvent, decode_pcm16};
 use super::conversation::Conversation;
 use super::{Dialling, Effect, millis};
 use crate::snapshot::{Activity, Line, Stats};
-use playout::{Playout, key};
+use connection::Connection;
+pub(super) use connection::count;
+use playout::{Heard, Playout, SAMPLES_PER_MS, key};
 
 /// Louder than this counts as the caller's voice when the end of an utterance is looked for; the
 /// noise of a quiet room is 20 dB below it.
@@ -35,8 +39,8 @@ const HARMLESS: [&str; 2] = [
 pub(super) struct Live {
     pub(super) entry: usize,
     pub(super) connected_at: Time,
-    pub(super) line: Line,
     pub(super) stats: Stats,
+    connection: Connection,
     caller_speaks: bool,
     /// The caller's turn is over and no answer has begun.
     awaiting: bool,
@@ -64,13 +68,11 @@ impl Live {
         Self {
             entry: dialling.entry,
             connected_at: now,
-            line: Line::Good {
-                round_trip_ms: None,
-            },
             stats: Stats {
                 connected_ms: Some(millis(now - dialling.clicked_at)),
                 ..dialling.stats
             },
+            connection: Connection::new(),
             caller_speaks: false,
             awaiting: true,
             response: None,
@@ -97,14 +99,56 @@ impl Live {
         }
     }
 
-    pub(super) fn set_line(&mut self, unstable: bool, round_trip: Option<Duration>) {
-        self.line = if unstable {
-            Line::Unstable
-        } else {
-            Line::Good {
-                round_trip_ms: round_trip.map(millis),
-            }
-        };
+    pub(super) fn line(&self, now: Time) -> Line {
+        self.connection.line(now)
+    }
+
+    /// When the picture changes by itself.
+    pub(super) fn deadline(&self, now: Time) -> Option<Time> {
+        self.connection.deadline(now)
+    }
+
+    pub(super) const fn is_away(&self) -> bool {
+        self.connection.is_away()
+    }
+
+    pub(super) fn set_line(&mut self, now: Time, at: Time, state: &State) {
+        self.connection.update(now, at, state, &mut self.stats);
+    }
+
+    /// So much of the caller's speech waits to be sent.
+    pub(super) fn waits(&mut self, waiting: Duration) {
+        self.connection.waits(waiting);
+    }
+
+    pub(super) fn lose(&mut self, now: Time, gap: &Gap) {
+        self.connection.lose(now, gap, &mut self.stats);
+    }
+
+    /// A line that was gone is back. What the speaker still has of an answer plays on; where the
+    /// session is a new one, nothing is added to it.
+    pub(super) fn back(
+        &mut self,
+        back: Back,
+        conversation: &mut Conversation,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.connection.back(back);
+        if back.resumed {
+            return;
+        }
+        let unwanted = self.response.is_some() && self.response == self.cut;
+        self.response = None;
+        self.caller_speaks = false;
+        for key in self.playout.leave_session() {
+            effects.push(Effect::EndItem(key));
+        }
+        conversation.leave_session(effects);
+        // An answer that the caller had interrupted is not missed.
+        if back.answer_lost && !unwanted {
+            self.awaiting = true;
+            effects.push(Effect::Send(ResponseCreate::default().into()));
+        }
     }
 
     pub(super) fn server(
@@ -182,23 +226,25 @@ impl Live {
     }
 
     /// 20 ms of the caller on their way out.
-    pub(super) fn hear_caller(&mut self, now: Time, samples: &[i16]) {
+    pub(super) fn hear_caller(&mut self, now: Time, samples: &[i16], muted: bool) {
+        let spoke_for = Duration::from_millis(samples.len() as u64 / SAMPLES_PER_MS);
+        self.connection.hear_caller(spoke_for, muted);
         if loudness(samples) > VOICE_DBFS {
             self.voice_at = Some(now);
         }
     }
 
     /// The speaker plays an item's first sample.
-    pub(super) fn started(&mut self, now: Time, key: &str) {
-        self.playout.start(key);
+    pub(super) fn started(&mut self, now: Time, key: &str, effects: &mut Vec<Effect>) {
+        effects.extend(self.playout.start(key).map(Effect::from));
         if let Some(end) = self.utterance_end.take() {
             self.stats.answer_ms = Some(millis(now - end));
         }
     }
 
     /// The speaker played an item's last sample.
-    pub(super) fn finished(&mut self, key: &str) {
-        self.playout.finish(key);
+    pub(super) fn finished(&mut self, key: &str, effects: &mut Vec<Effect>) {
+        effects.extend(self.playout.finish(key).map(Effect::from));
     }
 
     /// The speaker is silent: tell the far end, and the transcript, what was heard before.
@@ -210,6 +256,16 @@ impl Live {
     ) {
         for part in self.playout.flush(heard) {
             conversation.cut(&part.item_id, part.heard_ms, part.total_ms, effects);
+            // A session that is over has nothing to be cut, and a new one was told of it in
+            // writing.
+            if part.of_old_session {
+                continue;
+            }
+            effects.push(Effect::from(Heard {
+                item_id: part.item_id.clone(),
+                content_index: part.content_index,
+                heard_ms: part.heard_ms,
+            }));
             let truncate = ConversationItemTruncate {
                 item_id: part.item_id,
                 content_index: part.content_index,
@@ -232,7 +288,13 @@ impl Live {
     }
 
     /// The user types to the agent, which interrupts it.
-    pub(super) fn send_text(&mut self, id: &str, text: &str, effects: &mut Vec<Effect>) {
+    pub(super) fn send_text(
+        &mut self,
+        id: &str,
+        text: &str,
+        conversation: &mut Conversation,
+        effects: &mut Vec<Effect>,
+    ) {
         if text.is_empty() || self.texts.iter().any(|sent| sent == id) {
             return;
         }
@@ -243,11 +305,13 @@ impl Live {
         self.interrupt(effects);
         self.awaiting = true;
         let item = Item {
+            id: id.to_owned(),
             kind: "message".to_owned(),
             role: Some("user".to_owned()),
             content: vec![ContentPart::input_text(text)],
             ..Item::default()
         };
+        conversation.caller_types(&item, effects);
         let create = ConversationItemCreate {
             item,
             ..ConversationItemCreate::default()
@@ -283,6 +347,16 @@ impl Live {
             item: key(&delta.item_id, delta.content_index),
             pcm,
         });
+    }
+}
+
+impl From<Heard> for Effect {
+    fn from(heard: Heard) -> Self {
+        Self::Played {
+            item_id: heard.item_id,
+            content_index: heard.content_index,
+            audio_end_ms: heard.heard_ms,
+        }
     }
 }
 

@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use offhook_client::Event as Line;
-use offhook_client::proto::client::{End, State};
+use offhook_client::proto::client::{Back, Cause, Direction, Doing, End, Gap, State};
 use offhook_client::proto::wire::{Envelope, ServerEvent, encode_pcm16};
 use offhook_client::proto::{Protocol, Time};
 use offhook_phone::audio::{self, Event as Sound};
 use offhook_phone::model::{Effect, Input, Model};
-use offhook_phone::{Activity, AgentEntry, Call, Config, Intent, Snapshot, TranscriptEntry};
+use offhook_phone::{Activity, AgentEntry, Call, Config, Intent, Snapshot, Stats, TranscriptEntry};
 use serde_json::{Value, json};
+
+/// How far the driver's clock is ahead of the model's.
+const AHEAD: Duration = Duration::from_secs(3600);
 
 /// A model with its clock and everything it did.
 pub(crate) struct Phone {
@@ -95,17 +98,61 @@ impl Phone {
     }
 
     pub(crate) fn line_is(&mut self, unstable: bool) {
-        let protocol = Protocol::OffhookV1;
-        let state = State::Live {
-            protocol,
+        self.state(State::Live {
+            protocol: Protocol::OffhookV1,
             unstable,
             round_trip: None,
-        };
-        self.tell(Input::Client(Line::State(state)));
+        });
     }
 
     pub(crate) fn line_ends(&mut self, end: End) {
-        self.tell(Input::Client(Line::State(State::Ended(end))));
+        self.state(State::Ended(end));
+    }
+
+    /// The driver says where the call stands. Its clock is an hour ahead of the model's.
+    pub(crate) fn state(&mut self, state: State) {
+        let at = self.driver_time(0);
+        self.tell(Input::Client(Line::State { at, state }));
+    }
+
+    /// The driver's time in so many ms.
+    pub(crate) fn driver_time(&self, in_ms: u64) -> Time {
+        self.now + AHEAD + Duration::from_millis(in_ms)
+    }
+
+    /// The line went and is made again in `retry_in_ms`.
+    pub(crate) fn line_goes(&mut self, cause: Cause, attempt: u32, retry_in_ms: u64) {
+        self.state(State::Reconnecting {
+            cause,
+            attempt,
+            doing: Doing::Waiting {
+                until: self.driver_time(retry_in_ms),
+            },
+            gives_up_at: self.driver_time(120_000),
+        });
+    }
+
+    pub(crate) fn line_is_back(&mut self, resumed: bool, answer_lost: bool) {
+        let back = Back {
+            away: Duration::from_secs(1),
+            resumed,
+            answer_lost,
+        };
+        self.tell(Input::Client(Line::Back(back)));
+    }
+
+    pub(crate) fn is_lost(&mut self, direction: Direction, from_ms: u64, to_ms: u64) {
+        self.tell(Input::Client(Line::Lost(Gap {
+            direction,
+            from_ms,
+            to_ms,
+            reason: "window_full".to_owned(),
+        })));
+    }
+
+    /// So much of the caller's speech waits to be sent.
+    pub(crate) fn waits(&mut self, ms: u64) {
+        self.tell(Input::Client(Line::Waiting(Duration::from_millis(ms))));
     }
 
     pub(crate) fn server(&mut self, event: &Value) {
@@ -126,6 +173,20 @@ impl Phone {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.model.snapshot()
+    }
+
+    pub(crate) fn line(&self) -> offhook_phone::Line {
+        match self.snapshot().call {
+            Call::Live { line, .. } => line,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        match self.snapshot().call {
+            Call::Live { stats, .. } | Call::Ended { stats, .. } => stats,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn activity(&self) -> Activity {

@@ -1,17 +1,18 @@
 //! The softphone's decisions, state by state: inputs and the time in, effects and a snapshot out.
 
 mod harness;
+mod lines;
+mod sessions;
 mod turns;
 
 use std::time::Duration;
 
-use offhook_client::Event as Line;
 use offhook_client::proto::Close;
-use offhook_client::proto::client::{End, Failure, State, Step};
+use offhook_client::proto::client::{Cause, End, Failure, State, Step};
 use offhook_phone::audio::{self, Event as Sound};
 use offhook_phone::model::{Effect, Input};
 use offhook_phone::{
-    Activity, Call, DeviceChoice, DialStep, EndReason, EntryStatus, Intent, Message, Problem,
+    Activity, Call, DeviceChoice, DialStep, EndReason, EntryStatus, Intent, Line, Message, Problem,
 };
 
 use harness::Phone;
@@ -71,10 +72,12 @@ fn an_unknown_agent_is_said_and_not_called() {
 fn what_is_said_while_dialling_goes_to_the_line_which_holds_it() {
     let mut phone = Phone::dialling();
     phone.caller_says(3000, 5);
-    assert_eq!(phone.sent(), ["input_audio_buffer.append"; 5]);
-    phone.tell(Input::Client(Line::State(State::Dialling(Step::Opening))));
+    let audio = phone.did.iter();
+    let audio = audio.filter(|did| matches!(did, Effect::SendAudio(pcm) if pcm.len() == 480));
+    assert_eq!(audio.count(), 5);
+    phone.state(State::Dialling(Step::Opening));
     phone.wait(600);
-    phone.tell(Input::Client(Line::Held(Duration::from_millis(100))));
+    phone.waits(100);
     let call = phone.snapshot().call;
     assert!(matches!(
         call,
@@ -106,15 +109,11 @@ fn a_line_that_is_up_asks_the_agent_to_speak_first() {
 fn a_weak_line_is_shown_and_recovers() {
     let mut phone = Phone::live();
     phone.line_is(true);
-    let line = |phone: &Phone| match phone.snapshot().call {
-        Call::Live { line, .. } => line,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(line(&phone), offhook_phone::Line::Unstable);
+    assert_eq!(phone.line(), Line::Unstable);
     phone.line_is(false);
     assert_eq!(
-        line(&phone),
-        offhook_phone::Line::Good {
+        phone.line(),
+        Line::Good {
             round_trip_ms: None
         }
     );
@@ -216,11 +215,13 @@ fn every_way_a_line_ends_is_told() {
             Some("closed_by_server"),
         ),
         (
-            End::Silent {
-                after: Duration::from_secs(6),
+            End::GaveUp {
+                after: Duration::from_secs(120),
+                cause: Cause::Silent,
             },
-            Some("connection_lost"),
+            Some("gave_up"),
         ),
+        (End::Superseded, None),
         (End::TooBig { limit: 1 << 20 }, Some("message_too_big")),
     ];
     for (end, code) in cases {

@@ -34,7 +34,9 @@ impl Default for Config {
         Self {
             seed: 0,
             step_timeout: Duration::from_secs(10),
-            window: Duration::from_secs(30),
+            // Twice the outage that must cost nothing: a line takes time to be missed, and to come
+            // back.
+            window: Duration::from_secs(60),
             close_timeout: Duration::from_secs(1),
             max_message_bytes: 1 << 20,
             give_up: Duration::from_secs(120),

@@ -13,8 +13,10 @@ use crate::random::Random;
 const BASE: Duration = Duration::from_millis(500);
 /// The longest backoff, jitter included.
 const CAP: Duration = Duration::from_secs(5);
-/// The first wait after a drop of this client's alone, at most.
+/// The first wait after a drop, at most, where the server does not say otherwise.
 const LONE: Duration = Duration::from_millis(250);
+/// A server does not make its clients wait for longer than this.
+const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// The wait where many clients are likely to have been dropped at once.
 const MASS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// Without a network it is looked for one this often: not every network is seen.
@@ -69,6 +71,8 @@ pub(super) struct Policy {
     shorts: u32,
     dials: VecDeque<Time>,
     online: bool,
+    /// The first wait after a drop of this client's alone, at most: what the server says.
+    lone: Duration,
 }
 
 impl Policy {
@@ -79,11 +83,17 @@ impl Policy {
             shorts: 0,
             dials: VecDeque::new(),
             online: true,
+            lone: LONE,
         }
     }
 
     pub(super) const fn set_online(&mut self, online: bool) {
         self.online = online;
+    }
+
+    /// The server has so many clients that they should come back spread over this.
+    pub(super) fn set_spread(&mut self, spread: Duration) {
+        self.lone = spread.min(LONGEST_SPREAD);
     }
 
     /// An attempt to bring the line back is made.
@@ -164,7 +174,7 @@ impl Policy {
                 (Cause::ServerRestarting, 0) => mass(&mut self.random),
                 (Cause::NetworkChanged | Cause::Slept | Cause::TokenExpired, 0) => Duration::ZERO,
                 (Cause::ServerFault | Cause::TokenService, tries) => self.backoff(tries),
-                (_, 0) => self.random.between(Duration::ZERO, LONE),
+                (_, 0) => self.random.between(Duration::ZERO, self.lone),
                 (_, tries) => self.backoff(tries),
             },
         }

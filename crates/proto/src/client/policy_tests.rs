@@ -53,6 +53,19 @@ fn the_first_wait_is_as_wide_as_its_cause_is_common() {
 }
 
 #[test]
+fn a_server_with_many_clients_spreads_them() {
+    let wait = |spread: u64, seed| {
+        let mut policy = policy(seed);
+        policy.set_spread(Duration::from_secs(spread));
+        policy.next(Time::ZERO, Cause::Dropped, Wait::ByCause).at
+    };
+    let longest = |spread| (0..2000).map(|seed| wait(spread, seed)).max();
+    let seconds = |s| Time::from_start(Duration::from_secs(s));
+    assert!(longest(4).is_some_and(|at| at > seconds(3) && at <= seconds(4)));
+    assert!(longest(1000).is_some_and(|at| at > seconds(9) && at <= seconds(10)));
+}
+
+#[test]
 fn backoff_grows_and_its_ceiling_holds_after_jitter() {
     for seed in 0..200 {
         let mut policy = policy(seed);

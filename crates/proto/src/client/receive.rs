@@ -127,6 +127,7 @@ impl Client {
                 self.out.push_back(Output::Ignored { detail });
             }
             ServerEvent::Ack(ack) => {
+                self.heed(ack.reconnect_within_ms);
                 if is_open && self.link.as_ref().is_some_and(|link| link.conn == conn) {
                     self.outbox.acknowledge(ack.up_to, ack.commit);
                     self.pump(now);
@@ -160,6 +161,13 @@ impl Client {
                 self.gone(now, conn, Verdict::Over(End::Revoked { reason }));
             }
             event => self.hear(now, conn, event),
+        }
+    }
+
+    /// How long to wait before coming back, should the connection drop.
+    fn heed(&mut self, reconnect_within_ms: Option<u32>) {
+        if let Some(spread) = reconnect_within_ms {
+            self.policy.set_spread(Duration::from_millis(spread.into()));
         }
     }
 
@@ -211,6 +219,7 @@ impl Client {
 
     /// The first event of a connection: whether the session that was there is still there.
     fn hello(&mut self, now: Time, conn: Conn, hello: Hello) {
+        self.heed(hello.reconnect_within_ms);
         let mine = self.session.as_ref().filter(|session| session.can_resume());
         let mine = mine.filter(|session| session.epoch == hello.epoch);
         let resume = mine.map(|session| SessionResume {

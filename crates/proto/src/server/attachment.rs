@@ -27,6 +27,8 @@ pub(super) struct Attachment {
     /// Until when it has to say from where it goes on.
     pub(super) resume_by: Time,
     pub(super) credential: Credential,
+    /// What its client was told of when to come back.
+    pub(super) told_spread: Duration,
     /// The first event kept for the client, and the last one had from it, when it came. While it
     /// says from where it goes on, both move on over the connection it still has.
     pub(super) kept_from: u64,
@@ -46,6 +48,7 @@ impl Attachment {
             ack_at: now + config.heartbeat,
             resume_by: now + config.resume_timeout,
             credential: Credential::new(attach.expires_at),
+            told_spread: Duration::ZERO,
             kept_from: 1,
             had: 0,
             malformed: 0,

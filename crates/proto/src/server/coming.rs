@@ -21,6 +21,7 @@ impl Server {
         self.generation = self.generation.saturating_add(1);
         let mut connection = Attachment::new(attach, self.generation, now, &self.config);
         if attach.protocol.is_offhook() {
+            connection.told_spread = self.spread;
             self.hello(now, &connection);
         }
         if !is_first {

@@ -56,7 +56,7 @@ pub(super) struct Commit {
     asked: VecDeque<Asked>,
     /// The caller speaks, and the upstream knows.
     speaks: bool,
-    /// Where it last found the end of speech.
+    /// What had been given when it last found that speech is over.
     quiet_from: u64,
     /// The item of the turn whose end it found and that it has not committed yet.
     turn: Option<String>,
@@ -184,7 +184,7 @@ impl Commit {
 
     fn silent_from(&mut self, at: u64) {
         self.speaks = false;
-        self.quiet_from = self.quiet_from.max(at);
+        self.quiet_from = self.given;
         self.use_up(at);
     }
 

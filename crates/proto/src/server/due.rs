@@ -92,7 +92,7 @@ impl Server {
         {
             match due {
                 Due::Leave => self.give_up_leaving(now),
-                Due::Resume => self.turn_away(now, Reason::CannotResume),
+                Due::Resume => self.turn_away(now, Reason::Silent),
                 Due::Silence => self.lose(now, Reason::Silent),
                 Due::Expiry => self.lose(now, Reason::Expired),
                 Due::Moved => self.lose(now, Reason::Moved),

@@ -117,9 +117,6 @@ impl Server {
     }
 
     pub(super) fn revoke(&mut self, now: Time, reason: &str) {
-        if self.phase == Phase::Closing {
-            return;
-        }
         let revoked = SessionRevoked {
             reason: reason.into(),
             extra: Fields::new(),
@@ -141,9 +138,6 @@ impl Server {
     }
 
     pub(super) fn drain(&mut self, now: Time, draining: Draining) {
-        if self.phase == Phase::Closing {
-            return;
-        }
         self.draining = Some(draining);
         self.go_away(now);
     }
@@ -179,9 +173,6 @@ impl Server {
     }
 
     pub(super) fn shutdown(&mut self, now: Time) {
-        if self.phase == Phase::Closing {
-            return;
-        }
         let (from, to) = COME_BACK;
         let after = match &self.draining {
             Some(draining) => draining.reconnect_after,

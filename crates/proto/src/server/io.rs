@@ -54,7 +54,7 @@ impl Default for Config {
             client_silence: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             resume_timeout: Duration::from_secs(5),
-            resume_window: Duration::from_secs(30),
+            resume_window: Duration::from_secs(60),
             token_grace: Duration::from_secs(25),
             max_frame_bytes: 1 << 20,
             ring_bytes: 8 << 20,
@@ -110,6 +110,9 @@ pub enum Input<'a> {
         /// How long it is waited for.
         deadline: Duration,
     },
+    /// So many clients are there that one whose connection drops should wait up to this long before
+    /// it comes back, lest all come together.
+    Spread(Duration),
     /// The session or its user was revoked.
     Revoke {
         /// Why, as a code.

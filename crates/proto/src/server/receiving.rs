@@ -3,19 +3,17 @@
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
-use core::time::Duration;
 
 use serde::Deserialize;
 
 use super::attachment::Attachment;
 use super::intake::Admission;
 use super::reason::Reason;
-use super::saying::millis;
 use super::shape::{Format, base64_bytes};
-use super::{Output, Received, Server, TokenRefused};
+use super::{Output, Received, Server};
 use crate::wire::binary::{self, Kind};
-use crate::wire::client::{Gap, Ping, SessionRefresh};
-use crate::wire::server::{Pong, SessionRefreshRequired, SessionRefreshed};
+use crate::wire::client::{Gap, Ping};
+use crate::wire::server::Pong;
 use crate::wire::{ClientEvent, DecodeError, Envelope, Fields};
 use crate::{Conn, Protocol, Time};
 
@@ -136,8 +134,7 @@ impl Server {
                 None if seq.is_none() => {}
                 None => {
                     let message = format!("Nothing was said in part {part} of {item}.");
-                    self.say_error("unknown_item", &message, envelope.event_id);
-                    return self.flush(now);
+                    return self.say_error(now, "unknown_item", &message, envelope.event_id);
                 }
             }
         }
@@ -208,76 +205,17 @@ impl Server {
     }
 
     /// Tells the client about a message that cannot be used, and goes on.
-    fn refuse(&mut self, now: Time, code: &str, message: &str, event_id: Option<String>) {
+    pub(super) fn refuse(
+        &mut self,
+        now: Time,
+        code: &str,
+        message: &str,
+        event_id: Option<String>,
+    ) {
         let puts_up = self.current.as_mut().is_some_and(Attachment::puts_up_with);
         if !puts_up {
             return self.end(now, Reason::Malformed);
         }
-        self.say_error(code, message, event_id);
-        self.flush(now);
-    }
-
-    fn refresh(&mut self, now: Time, envelope: Envelope<ClientEvent>) {
-        let (Some(current), ClientEvent::SessionRefresh(refresh)) =
-            (&mut self.current, envelope.event)
-        else {
-            return;
-        };
-        let event_id = envelope.event_id;
-        if !current.credential.check(now, event_id.as_ref()) {
-            let message = "Another token of this connection is being checked.";
-            return self.refuse(now, "refresh_in_progress", message, event_id);
-        }
-        let SessionRefresh { token, .. } = refresh;
-        let conn = current.conn;
-        self.out.push_back(Output::CheckToken {
-            conn,
-            event_id,
-            token,
-        });
-    }
-
-    pub(super) fn token_checked(
-        &mut self,
-        now: Time,
-        conn: Conn,
-        event_id: Option<String>,
-        checked: Result<Time, TokenRefused>,
-    ) {
-        let Some(current) = self.current.as_mut().filter(|c| c.conn == conn) else {
-            return;
-        };
-        match current.credential.checked(now, event_id.as_ref(), checked) {
-            Ok(expires_at) => {
-                let refresh_in = current.credential.refresh_in(now, &mut self.random);
-                let refreshed = SessionRefreshed {
-                    expires_at: self.unix_s(expires_at),
-                    refresh_in_ms: refresh_in.map_or(u32::MAX, millis),
-                    extra: Fields::new(),
-                };
-                self.tell(conn, refreshed);
-            }
-            Err(refused) => {
-                let (code, message) = refused.told();
-                self.say_error(code, message, event_id);
-                self.flush(now);
-            }
-        }
-    }
-
-    /// The client is not where its token was minted. Plain clients could do nothing about it, and
-    /// who comes back later brings a token from where it then is.
-    pub(super) fn require_refresh(&mut self, now: Time, reason: &str, deadline: Duration) {
-        let Some(current) = self.current.as_mut().filter(|c| c.protocol.is_offhook()) else {
-            return;
-        };
-        current.credential.require(now + deadline);
-        let required = SessionRefreshRequired {
-            reason: reason.into(),
-            deadline_ms: millis(deadline),
-            extra: Fields::new(),
-        };
-        let conn = current.conn;
-        self.tell(conn, required);
+        self.say_error(now, code, message, event_id);
     }
 }

@@ -10,9 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::attachment::Attachment;
+use super::reason::Reason;
 use super::ring::{Audio, Body};
 use super::shape::{Format, base64_bytes};
-use super::{Output, Phase, Server};
+use super::{ERRORS, Output, Phase, Server};
 use crate::wire::server::{Error, Hello, OutputAudioDelta, Stream};
 use crate::wire::{Envelope, ErrorDetail, Fields, ServerEvent};
 use crate::{Conn, Frame, Protocol, Time};
@@ -70,11 +71,21 @@ impl Server {
     }
 
     /// Tells the client about something of its own that cannot be done.
-    pub(super) fn say_error(&mut self, code: &str, message: &str, event_id: Option<String>) {
+    pub(super) fn say_error(
+        &mut self,
+        now: Time,
+        code: &str,
+        message: &str,
+        event_id: Option<String>,
+    ) {
+        if self.ring.bytes() > self.config.ring_bytes + ERRORS {
+            return self.end(now, Reason::Malformed);
+        }
         let mut error = ErrorDetail::invalid_request(code, message);
         error.event_id = event_id;
         let extra = Fields::new();
         self.say(ServerEvent::from(Error { error, extra }).into());
+        self.flush(now);
     }
 
     /// Tells one connection something that means nothing to the next.
@@ -97,6 +108,7 @@ impl Server {
             generation: connection.generation,
             expires_at: credential.expires_at().map(|at| self.unix_s(at)),
             refresh_in_ms: credential.refresh_in(now, &mut self.random).map(millis),
+            reconnect_within_ms: Some(millis(self.spread)),
             nonce: None,
             features: Vec::new(),
             extra: Fields::new(),
@@ -109,8 +121,15 @@ impl Server {
     pub(super) fn acknowledge(&mut self, conn: Conn) {
         let event_id = self.ids.next("event");
         let (recv, commit) = (self.intake.recv(), self.commit.level());
+        let spread = match &mut self.current {
+            Some(current) if current.conn == conn && current.told_spread != self.spread => {
+                current.told_spread = self.spread;
+                format!(r#","reconnect_within_ms":{}"#, millis(self.spread))
+            }
+            _ => String::new(),
+        };
         let frame = Frame::Text(format!(
-            r#"{{"type":"offhook.ack","event_id":"{event_id}","up_to":{recv},"commit":{commit}}}"#
+            r#"{{"type":"offhook.ack","event_id":"{event_id}","up_to":{recv},"commit":{commit}{spread}}}"#
         ));
         self.out.push_back(Output::Transmit { conn, frame });
     }

@@ -254,6 +254,10 @@ super::event::events! {
             /// When to send a fresh one, in ms from now; none if that is not needed.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             refresh_in_ms: Option<u32>,
+            /// A client whose connection drops waits up to this long before it dials, in ms: so long
+            /// that all of this server's clients would not arrive together; 250 if absent.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reconnect_within_ms: Option<u32>,
             /// For DPoP proofs in `session.refresh` and `session.resume`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             nonce: Option<String>,
@@ -307,6 +311,9 @@ super::event::events! {
             /// The highest client sequence number known to be consumed upstream.
             #[serde(default)]
             commit: u64,
+            /// What the hello said of it, where that has changed.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reconnect_within_ms: Option<u32>,
         }
         /// `offhook.v1`: the server will close; come back then.
         "offhook.go_away" => GoAway {

@@ -24,7 +24,7 @@ pub(crate) enum Asked {
 /// A message of the client.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Sent {
-    Event(Envelope<ClientEvent>),
+    Event(Box<Envelope<ClientEvent>>),
     /// The sequence number, the first sample and whether it was sent before.
     Audio(u64, i16, bool),
 }
@@ -299,7 +299,7 @@ impl Far {
 
 fn read(frame: &Frame) -> Sent {
     match frame {
-        Frame::Text(text) => Sent::Event(Envelope::decode(text).expect("it is ours")),
+        Frame::Text(text) => Sent::Event(Box::new(Envelope::decode(text).expect("it is ours"))),
         Frame::Binary(bytes) => {
             let frame = AudioFrame::decode(bytes).expect("it is ours");
             let first = i16::from_le_bytes([frame.payload[0], frame.payload[1]]);

@@ -70,6 +70,29 @@ fn a_dropped_line_is_resumed_where_it_stopped() {
 }
 
 #[test]
+fn a_server_with_many_clients_says_how_far_to_spread_and_is_heeded() {
+    let mut waits = Vec::new();
+    for seed in 0..200 {
+        let config = offhook_proto::client::Config {
+            seed,
+            ..offhook_proto::client::Config::default()
+        };
+        let mut far = Far::with(Protocol::OffhookV1, config);
+        far.open("epoch_1");
+        far.say(offhook_proto::wire::server::Ack {
+            reconnect_within_ms: Some(4000),
+            ..Default::default()
+        });
+        let dropped = far.now;
+        far.drop_line();
+        far.run_for(ms(4000));
+        waits.push(far.dials()[1].0 - dropped);
+    }
+    waits.sort();
+    assert!(waits[0] < ms(200) && waits[199] > ms(3800), "{waits:?}");
+}
+
+#[test]
 fn what_is_sent_again_says_so() {
     let mut far = Far::live(Protocol::OffhookV1Bin);
     far.audio(1);
@@ -146,11 +169,11 @@ fn what_does_not_fit_the_window_is_reported_once_and_told_to_the_server() {
     far.ack(1, 1);
     far.sent.clear();
     far.drop_line();
-    for _ in 0..1600 {
+    for _ in 0..3100 {
         far.audio(1);
     }
-    assert_eq!(far.client.waiting(), ms(30_000));
-    assert!(far.client.kept_bytes() <= 30 * 48_000);
+    assert_eq!(far.client.waiting(), ms(60_000));
+    assert!(far.client.kept_bytes() <= 60 * 48_000);
     let lost: Vec<_> = far
         .lost
         .iter()

@@ -27,6 +27,7 @@ pub(crate) fn config() -> Config {
         epoch: EPOCH.into(),
         seed: 7,
         unix_ms: UNIX_MS,
+        resume_window: Duration::from_secs(30),
         ..Config::default()
     }
 }
@@ -216,13 +217,13 @@ impl Rig {
 
     /// The latest event of a type sent over a connection.
     pub(crate) fn last(&self, conn: u32, kind: &str) -> ServerEvent {
-        let events = self.sent(conn).into_iter().filter_map(|told| match told {
+        let mut events = self.sent(conn).into_iter().filter_map(|told| match told {
             Told::Event(envelope) if envelope.event.kind() == kind => Some(envelope.event),
             _ => None,
         });
         let kinds = self.kinds(conn);
         events
-            .last()
+            .next_back()
             .unwrap_or_else(|| panic!("{kind} is in {kinds:?}"))
     }
 
@@ -306,7 +307,7 @@ pub(crate) enum Told {
 }
 
 impl Told {
-    fn read(frame: &Frame) -> Self {
+    pub(crate) fn read(frame: &Frame) -> Self {
         match frame {
             Frame::Text(text) => {
                 let envelope = Envelope::decode(text).expect("the server writes events");
@@ -324,6 +325,17 @@ impl Told {
                     samples: samples.iter().map(|s| i16::from_le_bytes(*s)).collect(),
                 }
             }
+        }
+    }
+
+    /// What it says, whether as a frame or as an event.
+    pub(crate) fn sound(&self) -> String {
+        match self {
+            Self::Audio { samples, .. } => encode_pcm16(samples),
+            Self::Event(envelope) => match &envelope.event {
+                ServerEvent::OutputAudioDelta(delta) => delta.delta.clone(),
+                _ => envelope.encode(),
+            },
         }
     }
 

@@ -16,14 +16,18 @@ impl Agent {
     pub(super) fn append(&mut self, now: Time, audio: &str) -> Result<(), Fault> {
         let samples =
             decode_pcm16(audio).map_err(|error| Fault::value("audio", &sentence(&error)))?;
-        for heard in self.input.append(&samples) {
+        self.listen(now, &samples);
+        Ok(())
+    }
+
+    pub(super) fn listen(&mut self, now: Time, samples: &[i16]) {
+        for heard in self.input.append(samples) {
             match heard {
                 Heard::Started { at_ms } => self.speech_started(now, at_ms),
                 Heard::Stopped { at_ms, audio } => self.speech_stopped(now, at_ms, audio),
                 Heard::Full { audio } => self.commit(audio),
             }
         }
-        Ok(())
     }
 
     fn speech_started(&mut self, now: Time, at_ms: u64) {
@@ -108,4 +112,55 @@ fn transcription_failed(item_id: &str) -> ServerEvent {
         kind: "conversation.item.input_audio_transcription.failed".into(),
         fields: fields.as_object().cloned().unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use offhook_proto::wire::encode_pcm16;
+
+    use super::super::{Config, Output, Prompts};
+    use super::*;
+
+    /// What the agent says to an utterance.
+    fn said(hear: impl Fn(&mut Agent, &[i16])) -> Vec<ServerEvent> {
+        let prompts = Arc::new(Prompts::built_in().unwrap());
+        let config = Config {
+            session_id: "sess_1".into(),
+            model: "test".into(),
+            expires_at: 3600,
+            lifetime: Duration::from_hours(1),
+            ids_seed: 1,
+        };
+        let mut agent = Agent::new(&config, Arc::clone(&prompts), Time::ZERO);
+        let mut samples = prompts.nothing_heard.samples.clone();
+        samples.resize(samples.len() + 24_000, 0);
+        samples.chunks(480).for_each(|it| hear(&mut agent, it));
+        std::iter::from_fn(|| match agent.poll() {
+            Output::Event(event) => Some(event),
+            _ => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn bytes_are_heard_as_events_are() {
+        let by_event = said(|agent, samples| {
+            let audio = encode_pcm16(samples);
+            agent.append(Time::ZERO, &audio).unwrap();
+        });
+        let by_bytes = said(|agent, samples| {
+            let bytes: Vec<u8> = samples.iter().flat_map(|it| it.to_le_bytes()).collect();
+            agent.hear(Time::ZERO, &bytes);
+        });
+        let heard = |event: &ServerEvent| event.kind() == "input_audio_buffer.committed";
+        assert!(by_event.iter().any(heard));
+        let kinds = |events: &[ServerEvent]| -> Vec<_> {
+            let lasting = events.iter().filter(|it| !it.kind().ends_with(".delta"));
+            lasting.map(|it| it.kind().to_owned()).collect()
+        };
+        assert_eq!(kinds(&by_bytes), kinds(&by_event));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Samples in a millisecond at 24 kHz.
-const SAMPLES_PER_MS: u64 = 24;
+pub(super) const SAMPLES_PER_MS: u64 = 24;
 
 /// The name a part of an item has for the speaker.
 pub(super) fn key(item_id: &str, content_index: u32) -> String {
@@ -24,6 +24,16 @@ struct Part {
     samples: u64,
     started: bool,
     complete: bool,
+    /// Whether the session it was said in is over.
+    of_old_session: bool,
+}
+
+/// How far a part of an item was heard.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) item_id: String,
+    pub(super) content_index: u32,
+    pub(super) heard_ms: u64,
 }
 
 /// A part that was not heard to its end.
@@ -35,6 +45,8 @@ pub(super) struct CutPart {
     pub(super) heard_ms: u64,
     /// What there is of it here.
     pub(super) total_ms: u64,
+    /// Whether the session it was said in is over.
+    pub(super) of_old_session: bool,
 }
 
 impl Playout {
@@ -60,6 +72,7 @@ impl Playout {
             samples,
             started: false,
             complete: false,
+            of_old_session: false,
         });
     }
 
@@ -69,14 +82,30 @@ impl Playout {
         part.map(|part| part.complete = true).is_some()
     }
 
-    pub(super) fn start(&mut self, key: &str) {
-        if let Some(part) = self.parts.iter_mut().find(|part| part.key == key) {
-            part.started = true;
+    /// The session is over: nothing is added to what there is. The parts that were not complete.
+    pub(super) fn leave_session(&mut self) -> Vec<String> {
+        let mut broken_off = Vec::new();
+        for part in &mut self.parts {
+            part.of_old_session = true;
+            if !std::mem::replace(&mut part.complete, true) {
+                broken_off.push(part.key.clone());
+            }
         }
+        broken_off
     }
 
-    pub(super) fn finish(&mut self, key: &str) {
-        self.parts.retain(|part| part.key != key);
+    /// A part begins to be heard.
+    pub(super) fn start(&mut self, key: &str) -> Option<Heard> {
+        let part = self.parts.iter_mut().find(|part| part.key == key)?;
+        part.started = true;
+        part.heard(0)
+    }
+
+    /// A part was heard to its end.
+    pub(super) fn finish(&mut self, key: &str) -> Option<Heard> {
+        let place = self.parts.iter().position(|part| part.key == key)?;
+        let part = self.parts.remove(place)?;
+        part.heard(part.samples / SAMPLES_PER_MS)
     }
 
     /// Forgets everything; says what was not heard to its end, where `heard` is the part being
@@ -97,9 +126,21 @@ impl Playout {
                 content_index: part.content_index,
                 heard_ms,
                 total_ms,
+                of_old_session: part.of_old_session,
             })
         });
         cut.collect()
+    }
+}
+
+impl Part {
+    /// That so much of it was heard, where there is a session that wants to know.
+    fn heard(&self, heard_ms: u64) -> Option<Heard> {
+        (!self.of_old_session).then(|| Heard {
+            item_id: self.item_id.clone(),
+            content_index: self.content_index,
+            heard_ms,
+        })
     }
 }
 
@@ -122,6 +163,7 @@ mod tests {
             content_index: 0,
             heard_ms,
             total_ms,
+            of_old_session: false,
         };
         assert_eq!(cut, [part("b", 50, 200), part("c", 0, 1)]);
         assert!(playout.is_empty());
@@ -133,6 +175,20 @@ mod tests {
         playout.push("a", 0, 2400);
         playout.complete("a/0");
         assert_eq!(playout.flush(Some(("a/0", 100))), []);
+    }
+
+    #[test]
+    fn what_is_left_of_an_old_session_is_heard_to_its_end_and_told_to_nobody() {
+        let mut playout = Playout::default();
+        playout.push("a", 0, 2400);
+        playout.push("b", 0, 2400);
+        playout.complete("a/0");
+        assert!(playout.start("a/0").is_some());
+        assert_eq!(playout.leave_session(), ["b/0"]);
+        assert_eq!(playout.finish("a/0"), None);
+        assert_eq!(playout.start("b/0"), None);
+        let cut = playout.flush(Some(("b/0", 40)));
+        assert!(cut.len() == 1 && cut[0].of_old_session, "{cut:?}");
     }
 
     #[test]
