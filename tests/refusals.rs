@@ -80,7 +80,7 @@ fn by_a_rogue(manners: Manners, says: &str) -> Result<()> {
 
 #[test]
 fn a_server_that_closes_at_once() -> Result<()> {
-    by_a_rogue(Manners::HangsUp, "not part of a call")?;
+    by_a_rogue(Manners::HangsUp, "does not answer")?;
     by_a_rogue(Manners::Closes(1011), "code 1011")?;
     by_a_rogue(Manners::Drops, "connection was lost")
 }

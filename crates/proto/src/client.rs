@@ -155,7 +155,7 @@ impl Client {
 
     /// Takes in what happened at `now`. Follow with [`Self::poll`] until it waits.
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
-        self.notice_sleep(now);
+        self.notice_absence(now);
         self.now = now;
         match input {
             Input::Audio(samples) => self.hear_caller(now, samples),

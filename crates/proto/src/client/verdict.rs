@@ -142,11 +142,14 @@ impl Strikes {
                     _ => Verdict::Over(End::Failed(failure)),
                 }
             }
+            // Whatever was asked for, it is the server that is not there.
+            Failure::HostUnknown | Failure::Unreachable { .. } => {
+                Verdict::again(Cause::Unreachable, Wait::ByCause)
+            }
             // A hotel's sign-in page answers like this until the user has seen it.
-            Failure::HostUnknown
-            | Failure::Unreachable { .. }
-            | Failure::Untrusted { .. }
-            | Failure::NotTheProtocol { .. } => Verdict::again(unreachable, Wait::ByCause),
+            Failure::Untrusted { .. } | Failure::NotTheProtocol { .. } => {
+                Verdict::again(unreachable, Wait::ByCause)
+            }
         }
     }
 }

@@ -171,7 +171,7 @@ impl Client {
     }
 
     /// Whoever is called much later than agreed has slept, whether or not it is said.
-    pub(super) fn notice_sleep(&mut self, now: Time) {
+    pub(super) fn notice_absence(&mut self, now: Time) {
         if let Some(announced) = self.announced.take()
             && now > announced + LATE
         {

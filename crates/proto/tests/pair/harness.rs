@@ -1,34 +1,16 @@
 //! Both ends, the wires between them and an upstream that listens, in virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::wire::{Packet, Wire};
 use offhook_proto::client::{Back, Gap, State};
 use offhook_proto::server::Attach;
 use offhook_proto::wire::server::SessionCreated;
 use offhook_proto::wire::{ClientEvent, Envelope, ServerEvent};
-use offhook_proto::{Client, Close, Conn, Frame, Protocol, Server, Time, client, server};
+use offhook_proto::{Client, Conn, Frame, Protocol, Server, Time, client, server};
 
 pub(crate) const LATENCY: Duration = Duration::from_millis(20);
-
-/// What travels over a wire.
-#[derive(Debug, Clone)]
-enum Packet {
-    Frame(Frame),
-    Ping,
-    Pong(Option<u64>),
-    ClientPing(u64),
-    Close(Close),
-    Cut,
-}
-
-#[derive(Debug, Default)]
-struct Wire {
-    /// The session its connection belongs to.
-    session: usize,
-    to_client: VecDeque<(Time, Packet)>,
-    to_server: VecDeque<(Time, Packet)>,
-}
 
 /// One session of the server, and what its upstream was given.
 pub(crate) struct Session {

@@ -1,6 +1,7 @@
 //! Both ends of a call in memory, in virtual time: no socket, no clock, no sleep.
 
 mod harness;
+mod wire;
 
 use std::time::Duration;
 
