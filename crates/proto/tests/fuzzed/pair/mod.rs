@@ -93,29 +93,19 @@ fn heal(world: &mut World) {
 fn nothing_is_missing(world: &mut World) {
     let waiting = world.phone.client.waiting();
     assert_eq!(waiting, Duration::ZERO, "something was not sent");
-    if world.is_exact {
+    if world.phone.is_exact {
         for piece in 0..world.phone.pieces() {
             let is_there = world.arrived.contains(&piece) || world.phone.is_lost(piece);
             assert!(is_there, "piece {piece} got lost, and nobody said so");
         }
     }
-    let created = world.created.clone();
-    let phone = &world.phone;
-    if phone.is_misled {
+    if world.phone.is_misled {
         return;
     }
-    let session = world
-        .sessions
-        .iter()
-        .rev()
-        .find(|session| !session.has_ended);
-    let session = session.expect("the call is live");
-    session.was_heard(phone);
-    for item in created {
-        assert!(
-            session.knows(&item),
-            "{item} was not told to {}",
-            session.id
-        );
+    let index = world.current().map(|(line, _)| line.session);
+    let session = &world.sessions[index.expect("the call is live")];
+    session.was_heard(&world.phone);
+    for item in &world.created {
+        assert!(session.knows(item), "{item} was not told to {}", session.id);
     }
 }

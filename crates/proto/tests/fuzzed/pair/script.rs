@@ -92,7 +92,7 @@ pub(super) fn operate(world: &mut World, operation: u8, bytes: &mut Bytes<'_>) {
 
 /// Whether the call is live over a connection that is whole, and everything there was to say has
 /// been said.
-pub(super) fn is_well(world: &World) -> bool {
+pub(super) fn is_well(world: &mut World) -> bool {
     let is_live = matches!(
         world.phone.state,
         Some(State::Live {
@@ -101,10 +101,9 @@ pub(super) fn is_well(world: &World) -> bool {
         })
     );
     let is_sent = world.phone.client.waiting() == Duration::ZERO;
-    let line = world.lines.values().next_back();
-    let is_whole = line.is_some_and(|line| {
-        line.is_whole(world.now + world.delay) && world.sessions[line.session].is_quiet()
-    });
+    let soon = world.now + world.delay;
+    let current = world.current();
+    let is_whole = current.is_some_and(|(line, session)| line.is_whole(soon) && session.is_quiet());
     is_live && is_sent && is_whole
 }
 

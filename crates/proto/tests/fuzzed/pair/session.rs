@@ -161,8 +161,7 @@ impl Session {
                 self.id
             );
             for missing in next..piece {
-                // A plain client does not learn what got lost on its way.
-                let is_told = phone.is_lost(missing) || all.contains(&missing) || !self.is_offhook;
+                let is_told = phone.is_lost(missing) || all.contains(&missing) || !phone.is_exact;
                 assert!(
                     is_told,
                     "{}: piece {missing} is missing before {piece}",

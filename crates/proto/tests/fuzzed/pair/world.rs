@@ -6,7 +6,7 @@ use std::time::Duration;
 use offhook_proto::{Conn, Protocol, Time, client, server};
 
 use super::line::Line;
-use super::phone::Phone;
+use super::phone::{Phone, Stage};
 use super::session::Session;
 
 /// What comes of something that the client's driver tries.
@@ -44,8 +44,6 @@ pub(crate) struct World {
     /// Items that the caller created.
     pub(crate) created: Vec<String>,
     pub(crate) protocol: Protocol,
-    /// Whether every connection was of the superset, so that nothing may get lost untold.
-    pub(crate) is_exact: bool,
     pub(crate) delay: Duration,
     pub(crate) mint: Luck,
     pub(crate) connect: Luck,
@@ -73,7 +71,6 @@ impl World {
             arrived: BTreeSet::new(),
             created: Vec::new(),
             protocol: Protocol::OffhookV1Bin,
-            is_exact: true,
             delay: Duration::from_millis(20),
             mint: Luck::Good,
             connect: Luck::Good,
@@ -185,7 +182,14 @@ impl World {
     /// Counts what the machines want done; too much of it without time passing is a spin.
     pub(crate) fn count(&mut self) {
         self.calls += 1;
-        assert!(self.calls < 20_000, "the machines spin");
+        if self.calls >= 20_000 {
+            let servers: Vec<_> = self.sessions.iter_mut().map(|s| s.server.poll()).collect();
+            let client = self.phone.client.poll();
+            panic!(
+                "the machines spin at {:?}: {client:?}, {servers:?}",
+                self.now
+            );
+        }
     }
 
     /// The newest line of which an end is still there, or the one before.
@@ -194,12 +198,18 @@ impl World {
         open.map(|(conn, _)| *conn).nth(from_last)
     }
 
-    /// The session that the client can reach last of all.
+    /// The connection that the client is on, and the session at its other end.
+    pub(crate) fn current(&mut self) -> Option<(&Line, &mut Session)> {
+        let conns = self.phone.conns.iter().rev();
+        let mut up = conns.filter(|(_, stage)| **stage == Stage::Connected);
+        let line = self.lines.get(up.next()?.0)?;
+        Some((line, &mut self.sessions[line.session]))
+    }
+
+    /// The session that the client is in, while it is there.
     pub(crate) fn session(&mut self) -> Option<&mut Session> {
-        self.sessions
-            .iter_mut()
-            .rev()
-            .find(|session| !session.has_ended)
+        let (_, session) = self.current()?;
+        (!session.has_ended).then_some(session)
     }
 
     /// Everything that has to hold at any moment.
