@@ -3,14 +3,20 @@
 
 pub mod bus;
 pub mod clock;
+pub mod counting;
 pub mod display;
 pub mod environment;
+pub mod hosts;
+pub mod numbers;
+pub mod offer;
 pub mod program;
 pub mod pulse;
+pub mod relay;
 pub mod rogue;
 pub mod scratch;
 pub mod signal;
 pub mod softphone;
 pub mod sound;
 pub mod tls_front;
+pub mod together;
 pub mod web_driver;

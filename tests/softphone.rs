@@ -1,6 +1,7 @@
 //! Offhook's own programs under test: the command line in JSON, and a bridge beside it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +12,9 @@ use crate::program::{Program, workspace_program};
 
 /// How long a bridge may take to listen.
 const START: Duration = Duration::from_secs(20);
+
+/// Holds the access token of a bridge that is not for everyone.
+pub const ACCESS_TOKEN: &str = "OFFHOOK_BRIDGE_ACCESS_TOKEN";
 
 /// A file of the test data.
 #[must_use]
@@ -34,13 +38,30 @@ impl Bridge {
     /// # Errors
     /// When it is not built, or does not listen.
     pub fn start(access_token: Option<&str>) -> Result<Self> {
-        let mut command = workspace_program("offhook-bridge")?;
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
-        command.env_remove("OFFHOOK_BRIDGE_ACCESS_TOKEN");
+        let mut command = Self::command("127.0.0.1:0")?;
         if let Some(token) = access_token {
-            command.env("OFFHOOK_BRIDGE_ACCESS_TOKEN", token);
+            command.env(ACCESS_TOKEN, token);
         }
-        let program = Program::start(&mut command)?;
+        Self::run(&mut command)
+    }
+
+    /// The program, to listen on `address`, for anyone on this machine.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub fn command(address: &str) -> Result<Command> {
+        let mut command = workspace_program("offhook-bridge")?;
+        command.args(["serve", "--listen", address]);
+        command.env_remove(ACCESS_TOKEN);
+        Ok(command)
+    }
+
+    /// Starts it; `command` may run the program in a place of its own.
+    ///
+    /// # Errors
+    /// When it does not listen.
+    pub fn run(command: &mut Command) -> Result<Self> {
+        let program = Program::start(command)?;
         let line = program.line("its address", START, |line| line.contains("listening on "))?;
         let url = line
             .split_whitespace()

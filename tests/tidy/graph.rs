@@ -7,7 +7,7 @@ use toml::Table;
 use crate::tree::{Breach, Tree};
 
 /// The arrows of ARCHITECTURE.md: exactly these, no more and no fewer.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("offhook-proto", &[]),
     ("offhook-client", &["offhook-proto"]),
     ("offhook-audio", &[]),
@@ -15,11 +15,25 @@ const EDGES: [(&str, &[&str]); 8] = [
     ("offhook-bridge", &["offhook-proto"]),
     ("offhook-cli", &["offhook-bridge", "offhook-phone"]),
     ("offhook-desktop", &["offhook-bridge", "offhook-phone"]),
+    (
+        "offhook-bench",
+        &["offhook-client", "offhook-proto", "offhook-tests"],
+    ),
     ("offhook-fuzz", &["offhook-proto"]),
+    ("offhook-sim", &["offhook-proto"]),
 ];
 
-/// What nothing depends on: the programs, their tests, and the tasks.
-const LEAVES: [&str; 4] = ["offhook-cli", "offhook-desktop", "offhook-tests", "xtask"];
+/// What nothing depends on: the programs, their tests, the simulation, and the tasks. Only the
+/// benchmarks use the rigs of the tests.
+const LEAVES: [&str; 7] = [
+    "offhook-bench",
+    "offhook-cli",
+    "offhook-desktop",
+    "offhook-fuzz",
+    "offhook-sim",
+    "offhook-tests",
+    "xtask",
+];
 
 /// Crates depend on each other as drawn; tests may see everything but the tasks.
 pub(crate) fn edges(tree: &Tree) -> Vec<Breach> {
@@ -194,6 +208,9 @@ mod tests {
         let found = breaches(edges, "tests/Cargo.toml", manifest);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains("offhook-cli"), "{found:?}");
+        let manifest = "[package]\nname = \"offhook-tests\"\n[dependencies]\n\
+                        offhook-bench.workspace = true\n";
+        assert_eq!(breaches(edges, "tests/Cargo.toml", manifest).len(), 1);
     }
 
     #[test]

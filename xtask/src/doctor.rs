@@ -23,7 +23,7 @@ pub(crate) fn doctor() -> Result<ExitCode> {
     report("node and npm", node::check().ok());
     report(
         "packages of ui/",
-        node::is_installed().then(|| "as locked".to_owned()),
+        node::is_installed(&paths::ui()).then(|| "as locked".to_owned()),
     );
     for trace in Purpose::Test.traces() {
         let found = match trace {

@@ -1,6 +1,7 @@
 //! Offhook's two commands, `run` and `test`, and what its developers need besides.
 
 mod apt;
+mod bench;
 mod bindings;
 mod cargo;
 mod child;
@@ -16,6 +17,7 @@ mod prompts;
 mod run;
 mod say;
 mod setup;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -47,6 +49,12 @@ enum Task {
     /// "N passed, N failed", over all test runners together; a stage that failed without naming
     /// a failing test counts as one. The exit code is 0 only if nothing failed.
     Test(test::Options),
+    /// Run simulated calls over a network that fails, and check what must hold in each
+    ///
+    /// Both ends of a session, an upstream, a token service and the network between them, in
+    /// virtual time, everything drawn from the seed. A failure names the call, what did not hold,
+    /// and the command that runs it again with its log.
+    Sim(sim::Options),
     /// Install what building and testing needs (apt on Debian and Ubuntu), or say what to install
     Setup(setup::Options),
     /// Say what is installed, what is missing, and which versions
@@ -64,6 +72,8 @@ enum Task {
     /// line. Installs espeak-ng and sox if they are missing. The WAVs are committed: run this
     /// only after changing a text or a voice.
     Prompts(prompts::Options),
+    /// Compare Offhook's client with others under the same faults
+    Bench(bench::Options),
     /// Generate ui/src/bindings.ts from the Rust types of crates/phone
     Bindings,
 }
@@ -73,11 +83,13 @@ fn main() -> ExitCode {
     let outcome = match arguments.task {
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
+        Task::Sim(options) => sim::sim(&options),
         Task::Setup(options) => setup::setup(options.purpose).map(|()| ExitCode::SUCCESS),
         Task::Doctor => doctor::doctor(),
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Icons => icons::icons().map(|()| ExitCode::SUCCESS),
         Task::Prompts(options) => prompts::prompts(&options).map(|()| ExitCode::SUCCESS),
+        Task::Bench(options) => bench::bench(&options),
         Task::Bindings => bindings::bindings().map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

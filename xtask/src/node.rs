@@ -1,6 +1,7 @@
-//! Node, npm, and the packages of the window's page.
+//! Node, npm, and the packages of the window's page and of the benchmarks.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -34,32 +35,43 @@ pub(crate) fn check() -> Result<String> {
 
 /// An npm command that runs in the page's folder.
 pub(crate) fn npm<const N: usize>(arguments: [&str; N]) -> Command {
+    npm_in(&paths::ui(), arguments)
+}
+
+fn npm_in<const N: usize>(folder: &Path, arguments: [&str; N]) -> Command {
     // npm is a script; on Windows only its full name, with the ending, can be started.
     let mut command = Command::new(paths::program("npm").unwrap_or_else(|| "npm".into()));
     cargo::inside_repository(&mut command);
-    command.args(arguments).current_dir(paths::ui());
+    command.args(arguments).current_dir(folder);
     command
 }
 
-/// The command that installs exactly the locked packages, without asking anyone for opinions.
-pub(crate) fn install_command() -> Command {
-    npm(["ci", "--no-audit", "--no-fund", "--no-update-notifier"])
+/// The command that installs exactly the packages locked in a folder, without asking anyone for
+/// opinions.
+pub(crate) fn install_command(folder: &Path) -> Command {
+    let quiet = ["ci", "--no-audit", "--no-fund", "--no-update-notifier"];
+    npm_in(folder, quiet)
 }
 
-/// Installs the page's packages if they are missing or older than the lock file.
-pub(crate) fn install_if_stale() -> Result<()> {
-    if is_installed() {
+/// Installs a folder's packages if they are missing or older than its lock file.
+pub(crate) fn install_if_stale(folder: &Path) -> Result<()> {
+    if is_installed(folder) {
         return Ok(());
     }
-    say::step("installing the packages of ui/");
-    let status = install_command().status().context("npm did not start")?;
+    say::step(&format!(
+        "installing the packages of {}/",
+        paths::shown(folder)
+    ));
+    let status = install_command(folder)
+        .status()
+        .context("npm did not start")?;
     ensure!(status.success(), "npm ci failed ({status})");
     Ok(())
 }
 
-/// Whether the installed packages are those of the lock file.
-pub(crate) fn is_installed() -> bool {
-    let changed = |path: &str| fs::metadata(paths::ui().join(path))?.modified();
+/// Whether the packages installed in a folder are those of its lock file.
+pub(crate) fn is_installed(folder: &Path) -> bool {
+    let changed = |path: &str| fs::metadata(folder.join(path))?.modified();
     // npm writes its own lock file last of all.
     match (
         changed("node_modules/.package-lock.json"),

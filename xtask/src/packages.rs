@@ -30,11 +30,12 @@ const WINDOW: [&str; 4] = [
 
 /// To test: a display, a session bus, a sound server, a driver for the window, a font, proxies, and
 /// a network to take apart.
-const RIGS: [&str; 10] = [
+const RIGS: [&str; 11] = [
     "dbus",
     "fonts-dejavu-core",
     "iproute2",
     "microsocks",
+    "nftables",
     "pulseaudio",
     "pulseaudio-utils",
     "tinyproxy-bin",
@@ -134,7 +135,8 @@ pub(crate) fn advice() -> &'static str {
     } else {
         "your distribution's development packages of WebKitGTK 4.1, GTK 3, librsvg, Ayatana \
          AppIndicator and ALSA; for the tests also Xvfb, D-Bus, PulseAudio, WebKitWebDriver, \
-         Chromium, tinyproxy and microsocks"
+         Chromium, tinyproxy, microsocks, and, to take networks apart as root, iproute2 and \
+         nftables"
     }
 }
 

@@ -24,6 +24,11 @@ pub(crate) fn step(text: &str) {
     println!("==> {text}");
 }
 
+/// Announces a step of a command whose standard output is for programs.
+pub(crate) fn note(text: &str) {
+    eprintln!("==> {text}");
+}
+
 /// Says on standard error why a command failed.
 pub(crate) fn error(text: &str) {
     eprintln!("error: {text}");

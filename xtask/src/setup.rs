@@ -38,7 +38,7 @@ pub(crate) fn setup(purpose: Purpose) -> Result<()> {
     }
     if purpose.needs_node() {
         node::check()?;
-        node::install_if_stale()?;
+        node::install_if_stale(&paths::ui())?;
     }
     if purpose == Purpose::Test && cfg!(target_os = "linux") {
         browser()?;

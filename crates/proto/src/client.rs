@@ -24,6 +24,7 @@ mod io;
 mod line;
 mod link;
 mod outbox;
+mod plain_input;
 mod policy;
 mod receive;
 mod renewal;
@@ -96,6 +97,10 @@ pub struct Client {
     settings: Option<SessionUpdate>,
     /// Items that a new session was told and echoes.
     echoes: BTreeSet<String>,
+    /// Items that it was told in writing: it has no audio of them that could be cut.
+    told: BTreeSet<String>,
+    /// The latest events that brought a token.
+    refreshes: VecDeque<String>,
     played: Option<Played>,
     catching_up: Option<flow::CatchingUp>,
     shown: Option<State>,
@@ -128,6 +133,8 @@ impl Client {
             history: History::default(),
             settings: None,
             echoes: BTreeSet::new(),
+            told: BTreeSet::new(),
+            refreshes: VecDeque::new(),
             played: None,
             catching_up: None,
             shown: None,
@@ -222,6 +229,11 @@ impl Client {
             _ => {}
         }
         self.history.note(&event);
+        if let ClientEvent::ConversationItemTruncate(cut) = &event
+            && self.told.contains(&cut.item_id)
+        {
+            return;
+        }
         if matches!(event, ClientEvent::ResponseCreate(_))
             && let Some(session) = &mut self.session
         {

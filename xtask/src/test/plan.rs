@@ -27,10 +27,10 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             "the page's packages are those of the lock file",
             10,
             || {
-                if node::is_installed() {
+                if node::is_installed(&paths::ui()) {
                     Vec::new()
                 } else {
-                    vec![quiet(node::install_command())]
+                    vec![quiet(node::install_command(&paths::ui()))]
                 }
             },
         )
@@ -39,6 +39,11 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             vec![cargo::cargo(["fmt", "--check"])]
         }),
         page("ui-lint", "ESLint and Prettier have nothing to say", "lint"),
+        page(
+            "bench-lint",
+            "the same for the benchmarks' JavaScript",
+            "lint:bench",
+        ),
         page("ui-types", "svelte-check and tsc find no error", "check"),
         Stage {
             has_tests: true,
@@ -95,6 +100,15 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
         )
         .after(&["build"]),
     );
+    stages.push(
+        Stage::tests(
+            "sim",
+            "20,000 simulated calls over a network that fails",
+            10,
+            || vec![quiet(simulation())],
+        )
+        .after(&["build"]),
+    );
     for name in names(&targets, |package| package == BOUNDARY) {
         let checks = format!("tests across a boundary: tests/{name}.rs");
         let target = name.clone();
@@ -134,6 +148,15 @@ fn boundary(target: &str) -> Command {
         "--test-threads=1",
         "--nocapture",
     ]);
+    command
+}
+
+/// The simulation as the stage before has built it.
+fn simulation() -> Command {
+    let name = format!("offhook-sim{}", env::consts::EXE_SUFFIX);
+    let mut command = Command::new(paths::target().join("debug").join(name));
+    cargo::inside_repository(&mut command);
+    command.args(["--calls", "20000", "--seed", "1"]);
     command
 }
 

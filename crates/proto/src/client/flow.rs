@@ -15,8 +15,8 @@ use crate::{Frame, Protocol, Time};
 const FASTER: u64 = 8;
 /// So much of it may go at once, in real time.
 const BURST: Duration = Duration::from_millis(50);
-/// Pieces of audio that may be on their way without an acknowledgement: 8 s in frames of 20 ms.
-const IN_FLIGHT: u64 = 400;
+/// Samples that may be on their way without an acknowledgement: 8 s.
+const IN_FLIGHT: u64 = 8 * RATE;
 /// Less than this is not worth being told of as catching up.
 const WORTH_TELLING: Duration = Duration::from_millis(200);
 /// With no more than this waiting the line has caught up.
@@ -124,7 +124,8 @@ impl Client {
         (!full || entry.what.samples() == 0).then(|| self.pace.open_at())
     }
 
-    /// In a session that does not say what it used: what is old and was no speech is.
+    /// In a session that does not say what it used: what is old and was no speech is, if it is known
+    /// to have arrived.
     fn suppose_used(&mut self) {
         let Some(session) = self
             .session
@@ -133,7 +134,7 @@ impl Client {
         else {
             return;
         };
-        let used = self.outbox.session_input();
+        let used = self.outbox.input().proved();
         let used = used.saturating_sub(samples(SURELY_USED));
         if used > session.spoke_until {
             self.outbox.commit_input(used);

@@ -31,9 +31,15 @@ impl Client {
             }
             ServerEvent::Error(error) => {
                 let about = error.error.event_id.as_deref();
-                let link = self.link_mut(conn);
-                if about.is_some_and(|id| link.is_some_and(|link| link.renewal.is_about(id))) {
-                    return self.renew_again(now, conn);
+                if let Some(id) = about {
+                    let link = self.link_mut(conn);
+                    if link.is_some_and(|link| link.renewal.is_about(id)) {
+                        return self.renew_again(now, conn);
+                    }
+                    // Late, or about a connection that is gone; the caller knows nothing of it.
+                    if self.refreshes.iter().any(|refresh| refresh == id) {
+                        return;
+                    }
                 }
                 if let Some(link) = self.link_mut(conn) {
                     link.last_error = Some(error.error.clone());

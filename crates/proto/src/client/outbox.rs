@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::forgotten::Forgotten;
+use super::plain_input::PlainInput;
 use super::samples;
 use crate::wire::ClientEvent;
 
@@ -76,13 +77,12 @@ pub(super) struct Outbox {
     /// Samples kept, and of those the ones still to be sent.
     kept: u64,
     waiting: u64,
+    in_flight: u64,
     controls: usize,
     window: u64,
     forgotten: Forgotten,
-    /// For sessions that do not acknowledge: where each piece of audio that was sent ends, in
-    /// samples of the session's input, with its sequence number.
-    sent_audio: VecDeque<(u64, u64)>,
-    session_input: u64,
+    /// For sessions that do not acknowledge.
+    input: PlainInput,
 }
 
 impl Outbox {
@@ -97,11 +97,11 @@ impl Outbox {
             captured: 0,
             kept: 0,
             waiting: 0,
+            in_flight: 0,
             controls: 0,
             window: samples(window),
             forgotten: Forgotten::default(),
-            sent_audio: VecDeque::new(),
-            session_input: 0,
+            input: PlainInput::default(),
         }
     }
 
@@ -165,9 +165,9 @@ impl Outbox {
         self.entries.get(self.index_after(self.sent))
     }
 
-    /// How many entries are on their way: sent over this connection, not known to have arrived.
+    /// Samples that are on their way: sent over this connection, not known to have arrived.
     pub(super) const fn in_flight(&self) -> u64 {
-        self.sent.saturating_sub(self.received)
+        self.in_flight
     }
 
     /// The entry that [`Self::next`] showed is sent.
@@ -183,12 +183,13 @@ impl Outbox {
         };
         self.ever_sent = self.ever_sent.max(self.sent);
         self.waiting -= length;
-        if !acknowledges {
+        if acknowledges {
+            self.in_flight += length;
+        } else {
             // What is written counts as arrived: nobody says more.
             self.received = self.sent;
             if length > 0 {
-                self.session_input += length;
-                self.sent_audio.push_back((self.session_input, self.sent));
+                self.input.give(length, self.sent);
             }
             self.clear();
         }
@@ -196,7 +197,10 @@ impl Outbox {
 
     /// Everything up to `seq` has arrived.
     pub(super) fn acknowledge(&mut self, received: u64, committed: u64) {
+        let before = self.index_after(self.received);
         self.received = self.received.max(received.min(self.sent));
+        let arrived = self.entries.range(before..self.index_after(self.received));
+        self.in_flight -= arrived.map(|entry| entry.what.samples()).sum::<u64>();
         self.commit(committed);
     }
 
@@ -209,18 +213,14 @@ impl Outbox {
 
     /// In a session that does not acknowledge, its input is used up to here, in samples.
     pub(super) fn commit_input(&mut self, samples: u64) {
-        let mut used = None;
-        while let Some((_, seq)) = self.sent_audio.pop_front_if(|(end, _)| *end <= samples) {
-            used = Some(seq);
-        }
-        if let Some(seq) = used {
+        if let Some(seq) = self.input.commit(samples) {
             self.commit(seq);
         }
     }
 
-    /// How much audio a session that does not acknowledge was given, in samples.
-    pub(super) const fn session_input(&self) -> u64 {
-        self.session_input
+    /// What a session that does not acknowledge was given.
+    pub(super) const fn input(&mut self) -> &mut PlainInput {
+        &mut self.input
     }
 
     /// A new connection of the same session: what has not arrived is to be sent again.
@@ -250,7 +250,7 @@ impl Outbox {
         (self.next_seq, self.sent, self.ever_sent) = (1, 0, 0);
         (self.received, self.committed) = (0, 0);
         (self.kept, self.controls) = (0, 0);
-        (self.session_input, self.sent_audio) = (0, VecDeque::new());
+        self.input = PlainInput::default();
         for (event_id, event) in first {
             self.controls += 1;
             self.push(What::Control { event_id, event });
@@ -288,7 +288,8 @@ impl Outbox {
     }
 
     /// Makes the audio fit the window again: first goes what has arrived, though it may not be used
-    /// yet, then what has not been sent. What is on its way stays.
+    /// yet, then what was never sent. What was sent stays until it is known to have arrived: over a
+    /// line that is gone it may have, and then it is not lost.
     fn make_room(&mut self) -> Option<Range> {
         let mut lost: Option<Range> = None;
         while self.kept > self.window {
@@ -297,7 +298,8 @@ impl Outbox {
             {
                 self.forgotten.push(seq, range);
                 self.remove(index);
-            } else if let Some((index, seq, range)) = self.first_audio(self.index_after(self.sent))
+            } else if let Some((index, seq, range)) =
+                self.first_audio(self.index_after(self.ever_sent))
             {
                 lost.get_or_insert(range).to = range.to;
                 self.lose(index, seq, range);
@@ -330,7 +332,7 @@ impl Outbox {
             what: What::Lost { through, lost },
         }) = before
             && *through + 1 == seq
-            && *first > self.sent
+            && *first > self.ever_sent
         {
             *through = seq;
             lost.to = range.to;
@@ -368,7 +370,9 @@ impl Outbox {
         self.entries.partition_point(|entry| entry.seq <= seq)
     }
 
+    /// Nothing is on its way.
     fn recount(&mut self) {
+        self.in_flight = 0;
         let first = self.index_after(self.sent);
         let waiting = self.entries.range(first..);
         self.waiting = waiting.map(|entry| entry.what.samples()).sum();

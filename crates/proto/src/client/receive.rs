@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::link::{Session, Stage};
+use super::link::{Link, Session, Stage};
 use super::policy::Wait;
 use super::verdict::{Verdict, first_closed};
 use super::{Cause, Client, End, Output, Phase, Received};
@@ -31,6 +31,7 @@ impl Client {
             Received::Alive(pong) => {
                 if let (Some(sent_ms), Some(link)) = (pong, self.link_mut(conn)) {
                     link.answered(now, sent_ms);
+                    self.outbox.input().answered(sent_ms);
                 }
                 self.heard(now, conn);
             }
@@ -63,8 +64,17 @@ impl Client {
             return;
         };
         let (error, protocol) = (link.last_error.take(), link.protocol);
+        // The newer connection that took the session over may be our own: what the server told it is
+        // on its way.
+        let is_ours = |next: &Link| next.conn != conn && next.stage == Stage::Resuming;
+        let by_us = close.code == Close::SUPERSEDED && self.next.as_ref().is_some_and(is_ours);
+        if by_us && let Some(link) = self.link_mut(conn) {
+            // However short its life was, nobody else ended it.
+            link.connected_at = None;
+        }
         let verdict = match self.phase {
             Phase::Dialling { .. } => first_closed(close, error),
+            _ if by_us => Verdict::again(Cause::ServerRestarting, Wait::AtOnce),
             _ => self.strikes.closed(now, close, error, protocol),
         };
         self.gone(now, conn, verdict);
@@ -255,7 +265,20 @@ impl Client {
                 link.deadline = deadline;
                 self.say(conn, resume);
             }
-            None => link.fresh = Some(Session::new(hello.session_id, hello.epoch)),
+            None => {
+                // A new session that another connection was for, of which nothing came here: it waits
+                // to be told from where it goes on, which is its beginning.
+                let begun = (hello.generation > 1).then(|| SessionResume {
+                    session_id: hello.session_id.clone(),
+                    epoch: hello.epoch.clone(),
+                    next_seq: 1,
+                    ..SessionResume::default()
+                });
+                link.fresh = Some(Session::new(hello.session_id, hello.epoch));
+                if let Some(resume) = begun {
+                    self.say(conn, resume);
+                }
+            }
         }
     }
 

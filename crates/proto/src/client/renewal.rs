@@ -128,6 +128,7 @@ mod tests {
         assert!(renewal.is_about("event_1") && !renewal.is_about("event_2"));
         assert!(renewal.is_late(at(22)));
         renewal.again(at(23));
+        assert!(!renewal.is_about("event_1"));
         assert_eq!((renewal.tries(), renewal.deadline()), (1, Some(at(23))));
         renewal.schedule(None);
         assert_eq!((renewal.tries(), renewal.deadline()), (0, None));

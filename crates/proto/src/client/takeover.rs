@@ -94,9 +94,11 @@ impl Client {
         let settings = self.settings.clone().map(ClientEvent::from);
         let items = self.history.tell();
         self.echoes.clear();
+        self.told.clear();
         for event in &items {
             if let ClientEvent::ConversationItemCreate(create) = event {
                 self.echoes.insert(create.item.id.clone());
+                self.told.insert(create.item.id.clone());
             }
         }
         let ids = &mut self.ids;

@@ -18,6 +18,8 @@ const LET_GO: Duration = Duration::from_secs(10);
 const PROBE: Duration = Duration::from_millis(1000);
 /// Two tellings of one sleep come within this.
 const ONE_SLEEP: Duration = Duration::from_secs(3);
+/// Events that brought a token and whose answers may still come.
+const REFRESHES: usize = 8;
 
 impl Client {
     pub(super) fn tick(&mut self, now: Time) {
@@ -125,6 +127,10 @@ impl Client {
             return;
         };
         if link.is_open() && link.renewal.fetched(now, &event_id) {
+            if self.refreshes.len() == REFRESHES {
+                self.refreshes.pop_front();
+            }
+            self.refreshes.push_back(event_id.clone());
             self.out.push_back(Output::Refresh { conn, event_id });
         }
     }
@@ -149,6 +155,7 @@ impl Client {
             };
             self.say(conn, ping);
         } else {
+            self.outbox.input().ask(payload);
             self.out.push_back(Output::Ping { conn, payload });
         }
     }
