@@ -10,7 +10,8 @@ const REQUIRED: [&str; 4] = [
     "README.md",
 ];
 
-/// Every relative link and picture of the top-level documents and `docs/` leads to a file.
+/// Every relative link and picture of the top-level documents and `docs/` leads to a file, and to a
+/// heading of it if it names one.
 pub(crate) fn links(tree: &Tree) -> Vec<Breach> {
     let absent = REQUIRED.iter().filter(|path| tree.text(path).is_none());
     let mut breaches: Vec<Breach> = absent
@@ -20,7 +21,12 @@ pub(crate) fn links(tree: &Tree) -> Vec<Breach> {
         for (number, target) in targets(file) {
             let leads_out = target.contains("://") || target.starts_with("mailto:");
             let path = target.split(['#', '?']).next().unwrap_or_default();
-            if leads_out || path.is_empty() || tree.paths.contains(&resolve(&file.path, path)) {
+            let resolved = if path.is_empty() {
+                file.path.clone()
+            } else {
+                resolve(&file.path, path)
+            };
+            if leads_out || (tree.paths.contains(&resolved) && has_place(tree, &resolved, target)) {
                 continue;
             }
             breaches.push(Breach(format!(
@@ -58,6 +64,26 @@ fn targets(file: &File) -> Vec<(usize, &str)> {
         }
     }
     found
+}
+
+/// Whether the heading that a link to a document means, if it means one, is there.
+fn has_place(tree: &Tree, document: &str, link: &str) -> bool {
+    let (Some((_, place)), true) = (link.split_once('#'), document.ends_with(".md")) else {
+        return true;
+    };
+    let lines = tree.text(document).unwrap_or_default().lines();
+    let headings = lines.filter(|line| line.starts_with('#'));
+    let headings = headings.filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+    headings.map(slug).any(|slug| slug == place)
+}
+
+/// What a heading is called in links.
+fn slug(heading: &str) -> String {
+    let letters = heading.to_lowercase();
+    let kept = letters
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 /// The path a link means, seen from the document it is in.
@@ -105,9 +131,25 @@ mod tests {
 
     #[test]
     fn links_are_seen_from_the_document_they_are_in() {
-        let good = "![a](images/ready.png) [b](../README.md#top) [c](https://a.example/) [d](#e)\n";
+        let good = "![a](images/ready.png) [b](../README.md) [c](https://a.example/#d)\n";
         assert_eq!(breaches("docs/protocol.md", good), [""; 0]);
         assert_eq!(breaches("docs/protocol.md", "[b](README.md)\n").len(), 1);
+    }
+
+    #[test]
+    fn links_to_headings_need_the_heading() {
+        let text = "## What a `heading` says, here\n[a](#what-a-heading-says-here)\n[b](#gone)\n";
+        let found = breaches("docs/protocol.md", text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("docs/protocol.md:3: links to #gone"),
+            "{found:?}"
+        );
+        assert_eq!(breaches("docs/a.md", "[b](../README.md#gone)\n").len(), 1);
+        assert_eq!(
+            breaches("docs/a.md", "## B\n[b](../docs/a.md#b)\n"),
+            [""; 0]
+        );
     }
 
     #[test]

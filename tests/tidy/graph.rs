@@ -7,7 +7,7 @@ use toml::Table;
 use crate::tree::{Breach, Tree};
 
 /// The arrows of ARCHITECTURE.md: exactly these, no more and no fewer.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("offhook-proto", &[]),
     ("offhook-client", &["offhook-proto"]),
     ("offhook-audio", &[]),
@@ -19,15 +19,17 @@ const EDGES: [(&str, &[&str]); 9] = [
         "offhook-bench",
         &["offhook-client", "offhook-proto", "offhook-tests"],
     ),
+    ("offhook-fuzz", &["offhook-proto"]),
     ("offhook-sim", &["offhook-proto"]),
 ];
 
 /// What nothing depends on: the programs, their tests, the simulation, and the tasks. Only the
 /// benchmarks use the rigs of the tests.
-const LEAVES: [&str; 6] = [
+const LEAVES: [&str; 7] = [
     "offhook-bench",
     "offhook-cli",
     "offhook-desktop",
+    "offhook-fuzz",
     "offhook-sim",
     "offhook-tests",
     "xtask",

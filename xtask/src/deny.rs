@@ -39,16 +39,14 @@ pub(crate) fn installed_version() -> Option<String> {
 fn install() -> Command {
     // Unoptimised: it compiles in a fifth of the time and still checks in a second.
     let mut install = cargo::cargo(["install", "--locked", "--debug", "--force", "--root"]);
-    install.arg(tools()).arg(format!("cargo-deny@{VERSION}"));
+    install
+        .arg(paths::tools())
+        .arg(format!("cargo-deny@{VERSION}"));
     install
 }
 
 fn binary() -> PathBuf {
-    tools()
+    paths::tools()
         .join("bin")
         .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX))
-}
-
-fn tools() -> PathBuf {
-    paths::root().join("target").join("tools")
 }

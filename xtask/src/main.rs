@@ -8,6 +8,7 @@ mod child;
 mod clock;
 mod deny;
 mod doctor;
+mod fuzz;
 mod icons;
 mod node;
 mod packages;
@@ -58,6 +59,11 @@ enum Task {
     Setup(setup::Options),
     /// Say what is installed, what is missing, and which versions
     Doctor,
+    /// Look for bytes that break the wire's decoders or a session (cargo-fuzz)
+    ///
+    /// Installs cargo-fuzz into target/tools if it is missing. Starts from the inputs in
+    /// fuzz/corpus, which a test replays; what it finds goes to target/fuzz. Linux and macOS only.
+    Fuzz(fuzz::Options),
     /// Draw every icon size the bundler needs from icons/icon.svg
     Icons,
     /// Speak the built-in agent's prompts and the tests' speech files into WAVs
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         Task::Sim(options) => sim::sim(&options),
         Task::Setup(options) => setup::setup(options.purpose).map(|()| ExitCode::SUCCESS),
         Task::Doctor => doctor::doctor(),
+        Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Icons => icons::icons().map(|()| ExitCode::SUCCESS),
         Task::Prompts(options) => prompts::prompts(&options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::bench(&options),

@@ -21,6 +21,11 @@ pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
+/// Where tools are installed that only this repository's commands use.
+pub(crate) fn tools() -> PathBuf {
+    root().join("target").join("tools")
+}
+
 /// A path as a developer at the top folder types it.
 pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(root())

@@ -1,0 +1,4 @@
+//! See `wire::server_event` in `crates/proto/tests/fuzzed`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| offhook_fuzz::run("server_event", bytes));
