@@ -95,6 +95,8 @@ impl Server {
                 let message = "The session goes on already: session.resume is the first event.";
                 self.refuse(now, "unexpected_resume", message, envelope.event_id);
             }
+            // Left for the next session's upstream: what is not acknowledged the client keeps.
+            _ if !self.gives_upstream() => {}
             ClientEvent::Gap(gap) => self.gap(now, envelope.seq, gap),
             _ => match self.intake.admit(envelope.seq) {
                 Admission::New => self.give(now, envelope),
@@ -171,6 +173,9 @@ impl Server {
                 return self.refuse(now, "invalid_message", &message, None);
             }
         };
+        if !self.gives_upstream() {
+            return;
+        }
         match self.intake.admit(Some(frame.seq)) {
             Admission::Known => {}
             Admission::Gap => self.end(now, Reason::BadSequence),
@@ -203,7 +208,8 @@ impl Server {
         let seq = serde_json::from_str::<Numbered>(text)
             .ok()
             .and_then(|n| n.seq);
-        if self.protocol.is_some_and(Protocol::is_offhook) && seq.is_some() {
+        if self.protocol.is_some_and(Protocol::is_offhook) && seq.is_some() && self.gives_upstream()
+        {
             match self.intake.admit(seq) {
                 Admission::New => self.commit.skipped(self.intake.recv()),
                 Admission::Known => return,
