@@ -53,7 +53,6 @@ pub(super) fn misleads_client(world: &mut World, bytes: &mut Bytes<'_>) {
         .find(|(_, stage)| **stage == super::phone::Stage::Connected);
     let Some((&conn, _)) = up else { return };
     world.phone.is_misled = true;
-    world.phone.is_exact = false;
     for session in &mut world.sessions {
         session.is_misled = true;
     }
@@ -79,7 +78,6 @@ pub(super) fn misleads_server(world: &mut World, bytes: &mut Bytes<'_>) {
         return;
     }
     world.phone.is_misled = true;
-    world.phone.is_exact = false;
     session.is_misled = true;
     let received = match &message {
         Ok(text) => server::Received::Text(text),

@@ -81,7 +81,6 @@ impl World {
     /// The bridge lets a connection in.
     fn accept(&mut self, conn: Conn, wanted: Option<&String>) {
         let (now, protocol) = (self.now, self.protocol);
-        self.phone.is_exact &= protocol.is_offhook();
         let live = self.sessions.iter().position(|session| {
             !session.has_ended && session.is_offhook && Some(&session.id) == wanted
         });

@@ -10,8 +10,8 @@ use offhook_proto::{Client, Conn, Time};
 use super::sound;
 
 const RATE: u64 = 24_000;
-/// Pieces that may be on their way.
-const IN_FLIGHT: u64 = 400;
+/// Samples that may be on their way.
+const IN_FLIGHT: u64 = 8 * RATE;
 /// What a client may do: so many attempts
 const BUDGET: usize = 20;
 /// in any such time.
@@ -45,9 +45,6 @@ pub(crate) struct Phone {
     pub(crate) state: Option<State>,
     /// Whether something came in that no server says: what is heard means nothing any more.
     pub(crate) is_misled: bool,
-    /// Whether every connection was of the superset, so that nothing may get lost untold. Plain
-    /// sessions acknowledge nothing.
-    pub(crate) is_exact: bool,
 }
 
 impl Phone {
@@ -65,7 +62,6 @@ impl Phone {
             gone: None,
             state: None,
             is_misled: false,
-            is_exact: true,
         }
     }
 
@@ -182,7 +178,7 @@ impl Phone {
     /// Whether the client keeps no more than it may: what fits the window, or what is on its way.
     pub(crate) fn check(&self) {
         let kept = self.client.kept_bytes() / 2;
-        let most = self.window.max(IN_FLIGHT * u64::from(sound::MOST));
+        let most = self.window.max(IN_FLIGHT);
         assert!(
             kept <= most + u64::from(sound::MOST),
             "{kept} samples are kept"

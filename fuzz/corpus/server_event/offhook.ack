@@ -1,0 +1,1 @@
+{"type": "offhook.ack", "event_id": "event_1", "seq": 9, "unknown": {"deep": [true, -3, 25000000000.0]}, "up_to": 7, "commit": 7}

@@ -1,0 +1,1 @@
+{"type": "offhook.gap", "event_id": "event_1", "seq": 9, "unknown": {"deep": [true, -3, 25000000000.0]}, "direction": "x", "from_ms": 7, "to_ms": 7, "reason": "x"}
