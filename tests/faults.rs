@@ -37,9 +37,13 @@ fn what_networks_and_processes_do_loses_nothing_that_is_not_told() -> Result<()>
 #[test]
 fn fresh_tokens_are_not_heard_and_a_server_that_flaps_is_left_alone() -> Result<()> {
     play(vec![
-        Scene::new("tokens of 20 s for 95 s, none to be had for 15 s", || {
-            refresh::refreshed(Duration::from_secs(95))
-        }),
+        Scene::new(
+            "tokens of 20 s under a call of over 90 s, none for 15 s",
+            || {
+                // And about 20 s before and after it.
+                refresh::refreshed(Duration::from_secs(80))
+            },
+        ),
         Scene::new("a server that flaps for a minute", relayed::flapping),
     ])
 }

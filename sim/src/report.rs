@@ -51,7 +51,8 @@ pub(crate) fn failure(seed: u64, failure: &Failure, out: &mut dyn Write) -> io::
     out.flush()
 }
 
-fn verdict(seed: u64, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
+/// What did not hold, and how to see it again.
+pub(crate) fn verdict(seed: u64, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     let number = failure.number;
     match &failure.violation {
         Some(violation) => writeln!(

@@ -31,7 +31,7 @@ pub struct Options {
 const BATCH: u64 = 50;
 /// How often it is said how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-/// Failures of which more is told than where to find them.
+/// Failures whose logs are shown at once; of more it is told where to find them.
 const TOLD: usize = 3;
 
 /// Runs them; says whether every invariant held in all of them.
@@ -89,6 +89,8 @@ fn many(options: Options, out: &mut dyn Write) -> io::Result<bool> {
                     for failure in failed {
                         if failures.len() < TOLD {
                             report::failure(options.seed, &failure, out)?;
+                        } else {
+                            report::verdict(options.seed, &failure, out)?;
                         }
                         failures.push(failure);
                     }

@@ -342,7 +342,9 @@ impl World {
             Timer::ServerRuns => self.server_runs(),
             Timer::InstanceGone(instance) => self.instance_gone(instance),
             Timer::ServerDown(lasts) => {
-                self.conditions.server_down_until = self.now + lasts;
+                if self.phase == Phase::Talking {
+                    self.conditions.server_down_until = self.now + lasts;
+                }
             }
             Timer::FlapEnds { conn } => self.flap_ends(conn),
             Timer::UpstreamOver { slot } => self.upstream_over(slot),

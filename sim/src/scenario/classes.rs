@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::Scenario;
 use super::draws::{
-    anything, anything_plain, crash, cut, drain, flap, intruder, mobile, outage, pause, refusal,
-    sleep, slow, token,
+    anything, anything_plain, crash, cut, drain, flap, intruder, mobile, nap, outage, pause,
+    refusal, slow, token,
 };
 use crate::fault::{Fault, Offer};
 use crate::random::Random;
@@ -103,7 +103,7 @@ impl Scenario {
                 self.some(random, 1, 3, token);
                 self.some(random, 0, 1, cut);
             }
-            Class::Sleep => self.some(random, 1, 2, sleep),
+            Class::Sleep => self.some(random, 1, 2, nap),
             Class::Revoked => {
                 self.some(random, 0, 1, cut);
                 self.some(random, 1, 1, |_| Fault::Revoke);

@@ -180,7 +180,7 @@ pub(super) fn token(random: &mut Random) -> Fault {
     }
 }
 
-pub(super) fn sleep(random: &mut Random) -> Fault {
+pub(super) fn nap(random: &mut Random) -> Fault {
     Fault::Sleep {
         lasts: match random.below(4) {
             0 => random.spread(S, 10 * S),
@@ -225,7 +225,7 @@ pub(super) fn anything_plain(random: &mut Random) -> Fault {
         1 => mobile(random),
         2 => slow(random),
         3 => crash(random),
-        4 => sleep(random),
+        4 => nap(random),
         5 => pause(random),
         _ => cut(random),
     }
@@ -247,7 +247,7 @@ pub(super) fn anything(random: &mut Random) -> Fault {
             lasts: random.spread(10 * MS, 20 * S),
         },
         10 => token(random),
-        11 => sleep(random),
+        11 => nap(random),
         12 => flap(random),
         13 => intruder(random),
         14 => Fault::Protocol(random.pick(&[

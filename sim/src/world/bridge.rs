@@ -84,13 +84,6 @@ impl World {
         slots.any(|slot| slot.id == session && slot.revoked)
     }
 
-    /// Sessions that are over and whose audio nobody asks for any more.
-    pub(super) fn forget_slots(&mut self) {
-        while self.slots.len() > 8 && self.slots.first().is_some_and(|slot| slot.ended) {
-            self.slots.remove(0);
-        }
-    }
-
     /// A request for an upgrade is there.
     pub(super) fn upgrade(&mut self, conn: Conn, token: usize, session: Option<&str>) {
         let now = self.now;

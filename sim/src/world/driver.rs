@@ -8,7 +8,7 @@ use offhook_proto::client::{Back, Doing, End, Failure, Input, Output, State};
 
 use super::{Timer, World};
 use crate::check::{Invariant, Verdict, violated};
-use crate::fault::Door;
+use crate::fault::{Door, Offer};
 use crate::mutation::Mutation;
 use crate::net::{Link, Packet};
 use crate::time::{MS, S, Us, duration, micros, spoken};
@@ -171,7 +171,7 @@ impl World {
             is_there && slot.instance == self.instance && slot.protocol.is_offhook()
         });
         // A server that does not select the superset any more has no sessions to go on with.
-        let could_resume = self.conditions.offer == self.scenario.offer;
+        let could_resume = self.conditions.offer != Offer::Plain;
         if let Some(slot) = still_there.filter(|_| could_resume) {
             let detail = format!("a new session, though life {} is still there", slot.number);
             self.must(violated(Invariant::Output, detail));
@@ -382,6 +382,9 @@ impl World {
             self.stats.drops += 1;
         }
         self.renewing.retain(|renewing| renewing.conn != conn);
+        if let Some(wire) = self.wires.get(conn) {
+            wire.left = true;
+        }
         self.gone_after_healing();
     }
 }

@@ -134,6 +134,13 @@ impl World {
         self.slot_of(latest.conn)
     }
 
+    /// Sessions that are over and whose audio nobody asks for any more.
+    pub(super) fn forget_slots(&mut self) {
+        while self.slots.len() > 8 && self.slots.first().is_some_and(|slot| slot.ended) {
+            self.slots.remove(0);
+        }
+    }
+
     pub(super) fn hang_up(&mut self) {
         if self.ended.is_some() {
             return;

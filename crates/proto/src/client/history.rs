@@ -65,7 +65,7 @@ impl History {
             }
             ClientEvent::ConversationItemDelete(delete) => self.delete(&delete.item_id),
             ClientEvent::ConversationItemTruncate(cut) => {
-                self.cut(&cut.item_id, cut.audio_end_ms * 24);
+                self.cut(&cut.item_id, cut.audio_end_ms.saturating_mul(24));
             }
             _ => {}
         }

@@ -124,6 +124,11 @@ impl Client {
             return;
         }
         self.heard(now, conn);
+        if !protocol.is_offhook() && envelope.event.is_of_connection() {
+            let kind = envelope.event.kind();
+            let detail = format!("{kind} came over a plain connection and was passed over");
+            return self.out.push_back(Output::Ignored { detail });
+        }
         match envelope.event {
             ServerEvent::Hello(hello) => self.hello(now, conn, hello),
             ServerEvent::SessionResumed(resumed) => {

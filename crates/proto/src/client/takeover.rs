@@ -94,7 +94,7 @@ impl Client {
         let settings = self.settings.clone().map(ClientEvent::from);
         let items = self.history.tell();
         self.echoes.clear();
-        self.told.clear();
+        let told_before = core::mem::take(&mut self.told);
         for event in &items {
             if let ClientEvent::ConversationItemCreate(create) = event {
                 self.echoes.insert(create.item.id.clone());
@@ -106,7 +106,11 @@ impl Client {
         let first = first.map(|event| (ids.next("event"), event));
         let (history, mut asks) = (&self.history, false);
         let lost = self.outbox.restart(first, |event| match event {
-            ClientEvent::ConversationItemCreate(create) => !history.has(&create.item.id),
+            // Of what the old session was to be told, some may be forgotten since.
+            ClientEvent::ConversationItemCreate(create) => {
+                let id = &create.item.id;
+                !history.has(id) && !told_before.contains(id)
+            }
             ClientEvent::ResponseCreate(_) => {
                 asks = true;
                 true

@@ -45,6 +45,17 @@ enum Kind {
     Clear,
 }
 
+/// Whether the upstream would be heard to say that the caller speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// It finds turns, and what it says is read.
+    Read,
+    /// It finds turns, but the client is behind, and what it says is left unread.
+    Unread,
+    /// It does not look for them.
+    None,
+}
+
 /// The map from the upstream's positions to the client's sequence numbers.
 #[derive(Debug)]
 pub(super) struct Commit {
@@ -91,15 +102,19 @@ impl Commit {
         self.marks.len() * size_of::<Mark>()
     }
 
-    /// Audio was given upstream. `finds_turns` as in [`Shape`](super::shape::Shape).
-    pub(super) fn audio(&mut self, now: Time, seq: u64, ticks: u64, finds_turns: bool) {
+    /// Audio was given upstream.
+    pub(super) fn audio(&mut self, now: Time, seq: u64, ticks: u64, news: News) {
         self.given += ticks;
         self.mark(seq, true);
-        if now - self.newer.0 >= SETTLED {
+        if news == News::Unread {
+            // It may have said long ago that the caller speaks.
+            self.newer = (now, self.given);
+        } else if now - self.newer.0 >= SETTLED {
             self.older = self.newer.1;
             self.newer = (now, self.given);
         }
-        if finds_turns && !self.speaks && self.given >= self.quiet_from + QUIET {
+        let is_quiet = !self.speaks && self.given >= self.quiet_from + QUIET;
+        if news == News::Read && is_quiet {
             self.use_up((self.given - QUIET).min(self.older));
         }
         self.settle(false);

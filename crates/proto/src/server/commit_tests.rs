@@ -15,7 +15,7 @@ struct Speaking {
     commit: Commit,
     now: Time,
     seq: u64,
-    finds_turns: bool,
+    news: News,
     /// How long it takes to give 20 ms of audio.
     pace: Duration,
 }
@@ -26,7 +26,7 @@ impl Speaking {
             commit: Commit::new(Time::ZERO),
             now: Time::ZERO,
             seq: 0,
-            finds_turns: true,
+            news: News::Read,
             pace: Duration::from_millis(20),
         }
     }
@@ -35,8 +35,7 @@ impl Speaking {
         for _ in 0..count {
             self.now = self.now + self.pace;
             self.seq += 1;
-            self.commit
-                .audio(self.now, self.seq, FRAME, self.finds_turns);
+            self.commit.audio(self.now, self.seq, FRAME, self.news);
         }
     }
 
@@ -88,7 +87,7 @@ fn the_end_of_speech_uses_up_the_audio_before_it() {
 #[test]
 fn a_client_that_ends_its_turns_itself_is_answered_in_order() {
     let mut it = Speaking::new();
-    it.finds_turns = false;
+    it.news = News::None;
     it.frames(500);
     assert_eq!(
         it.commit.level(),
@@ -205,4 +204,29 @@ fn an_endless_speech_takes_no_endless_memory() {
     // Where its places are forgotten it errs to the safe side.
     assert_eq!(it.stopped(100_000, "item_1"), 0);
     assert_eq!(it.stopped(400_000, "item_1"), 20_000);
+}
+
+#[test]
+fn what_the_upstream_says_unread_is_no_silence() {
+    let mut speaking = Speaking::new();
+    speaking.frames(200);
+    let before = speaking.commit.level();
+    assert_eq!(before, 100);
+    speaking.news = News::Unread;
+    speaking.frames(500);
+    assert_eq!(speaking.commit.level(), before);
+    // It is read again, and may still have to say it.
+    speaking.news = News::Read;
+    speaking.frames(49);
+    assert!(
+        speaking.commit.level() <= 200,
+        "{}",
+        speaking.commit.level()
+    );
+    speaking.frames(101);
+    assert!(
+        speaking.commit.level() >= 700,
+        "{}",
+        speaking.commit.level()
+    );
 }

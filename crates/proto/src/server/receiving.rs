@@ -7,6 +7,7 @@ use alloc::string::String;
 use serde::Deserialize;
 
 use super::attachment::Attachment;
+use super::commit::News;
 use super::intake::Admission;
 use super::reason::Reason;
 use super::shape::{Format, base64_bytes};
@@ -94,6 +95,8 @@ impl Server {
                 let message = "The session goes on already: session.resume is the first event.";
                 self.refuse(now, "unexpected_resume", message, envelope.event_id);
             }
+            // Left for the next session's upstream: what is not acknowledged the client keeps.
+            _ if !self.gives_upstream() => {}
             ClientEvent::Gap(gap) => self.gap(now, envelope.seq, gap),
             _ => match self.intake.admit(envelope.seq) {
                 Admission::New => self.give(now, envelope),
@@ -112,6 +115,15 @@ impl Server {
         self.give(now, envelope);
     }
 
+    /// Whether the upstream would be heard to say that the caller speaks.
+    fn news(&self) -> News {
+        match self.shape.finds_turns {
+            true if self.takes_upstream() => News::Read,
+            true => News::Unread,
+            false => News::None,
+        }
+    }
+
     /// Gives an event to the upstream.
     fn give(&mut self, now: Time, mut envelope: Envelope<ClientEvent>) {
         let seq = envelope
@@ -120,7 +132,8 @@ impl Server {
         if let Some(seq) = seq {
             if let ClientEvent::InputAudioBufferAppend(append) = &envelope.event {
                 let ticks = self.shape.input.ticks(base64_bytes(&append.audio));
-                self.commit.audio(now, seq, ticks, self.shape.finds_turns);
+                let news = self.news();
+                self.commit.audio(now, seq, ticks, news);
             } else {
                 let event_id = envelope.event_id.as_deref();
                 self.commit.control(seq, event_id, &envelope.event);
@@ -160,13 +173,16 @@ impl Server {
                 return self.refuse(now, "invalid_message", &message, None);
             }
         };
+        if !self.gives_upstream() {
+            return;
+        }
         match self.intake.admit(Some(frame.seq)) {
             Admission::Known => {}
             Admission::Gap => self.end(now, Reason::BadSequence),
             Admission::New => {
                 let ticks = Format::PCM_24K.ticks(frame.payload.len());
-                self.commit
-                    .audio(now, frame.seq, ticks, self.shape.finds_turns);
+                let news = self.news();
+                self.commit.audio(now, frame.seq, ticks, news);
                 if self.gives_upstream() && !frame.payload.is_empty() {
                     self.out
                         .push_back(Output::UpstreamAudio(frame.payload.to_vec()));
@@ -192,7 +208,8 @@ impl Server {
         let seq = serde_json::from_str::<Numbered>(text)
             .ok()
             .and_then(|n| n.seq);
-        if self.protocol.is_some_and(Protocol::is_offhook) && seq.is_some() {
+        if self.protocol.is_some_and(Protocol::is_offhook) && seq.is_some() && self.gives_upstream()
+        {
             match self.intake.admit(seq) {
                 Admission::New => self.commit.skipped(self.intake.recv()),
                 Admission::Known => return,
