@@ -100,6 +100,22 @@ fn nothing_is_missing(world: &mut World) {
         let is_there = world.arrived.contains(&piece) || world.phone.is_lost(piece);
         assert!(is_there, "piece {piece} got lost, and nobody said so");
     }
+    let spoken_to = world
+        .sessions
+        .iter()
+        .filter(|session| session.first_piece().is_some());
+    let spoken_to: Vec<_> = spoken_to.collect();
+    for (old, new) in spoken_to.iter().zip(spoken_to.iter().skip(1)) {
+        let first = new.first_piece().expect("it was spoken to");
+        for piece in old.unused().filter(|piece| *piece < first) {
+            let is_told = world.phone.is_lost(piece);
+            assert!(
+                is_told,
+                "{} has not heard piece {piece}, which {} has not used",
+                new.id, old.id
+            );
+        }
+    }
     let index = world.current().map(|(line, _)| line.session);
     let session = &world.sessions[index.expect("the call is live")];
     session.was_heard(&world.phone);

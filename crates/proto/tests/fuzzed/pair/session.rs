@@ -18,6 +18,9 @@ use super::sound::{self, Pieces};
 /// What one message and the bookkeeping of a session may add to its ring, in bytes.
 const SLACK: usize = 512 << 10;
 
+/// What is newer than this may still turn out to be speech, in samples.
+const SILENCE: u64 = 2 * 24_000;
+
 /// One session.
 pub(crate) struct Session {
     pub(crate) id: String,
@@ -31,6 +34,8 @@ pub(crate) struct Session {
     unsaid: VecDeque<ServerEvent>,
     pieces: Pieces,
     last_piece: Option<u32>,
+    /// Where each piece ends in what was given upstream, in samples.
+    ends: Vec<(u32, u64)>,
     /// Samples given upstream.
     given: u64,
     created: BTreeSet<String>,
@@ -39,6 +44,10 @@ pub(crate) struct Session {
     done: Vec<String>,
     turns: u32,
     is_spoken_to: bool,
+    /// How much had been given when the server was told that the caller speaks, while it does.
+    speech_from: Option<u64>,
+    /// Up to where speech was, as the server was told.
+    speech_to: u64,
     /// Whether something came in that no client of ours says: what is heard means nothing any more.
     pub(crate) is_misled: bool,
 }
@@ -55,12 +64,15 @@ impl Session {
             unsaid: VecDeque::new(),
             pieces: Pieces::default(),
             last_piece: None,
+            ends: Vec::new(),
             given: 0,
             created: BTreeSet::new(),
             said: BTreeMap::new(),
             done: Vec::new(),
             turns: 0,
             is_spoken_to: false,
+            speech_from: None,
+            speech_to: 0,
             is_misled: false,
         };
         session.say(SessionCreated::default());
@@ -79,6 +91,14 @@ impl Session {
         let may = !self.has_ended && self.server.takes_upstream();
         let event = if may { self.unsaid.pop_front() } else { None };
         let Some(event) = event else { return false };
+        match &event {
+            ServerEvent::SpeechStarted(_) => self.speech_from = Some(self.given),
+            ServerEvent::SpeechStopped(stopped) => {
+                self.speech_from = None;
+                self.speech_to = stopped.audio_end_ms * 24;
+            }
+            _ => {}
+        }
         self.server
             .handle(now, Input::Upstream(Envelope::from(event)));
         true
@@ -169,8 +189,25 @@ impl Session {
                 );
             }
             self.last_piece = Some(piece);
+            self.ends.push((piece, self.given));
             all.insert(piece);
         }
+    }
+
+    /// The pieces that the upstream cannot have used, and another one has to hear: of speech that
+    /// has not ended, or too new to be known for silence.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = u32> {
+        let used = match self.speech_from {
+            Some(from) => from,
+            None => self.speech_to.max(self.given.saturating_sub(SILENCE)),
+        };
+        let unused = self.ends.iter().filter(move |(_, end)| *end > used);
+        unused.map(|(piece, _)| *piece)
+    }
+
+    /// The first piece that the upstream heard.
+    pub(crate) fn first_piece(&self) -> Option<u32> {
+        self.ends.first().map(|(piece, _)| *piece)
     }
 
     /// An event goes upstream.
