@@ -66,7 +66,7 @@ impl State {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         Ok(Self {
             clock: Clock::start(),
-            tokens: Tokens::new()?,
+            tokens: Tokens::new(config.max_sessions)?,
             prompts: Arc::new(Prompts::built_in()?),
             registry: Registry::default(),
             slots: Arc::new(Semaphore::new(config.max_sessions as usize)),

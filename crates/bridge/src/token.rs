@@ -18,8 +18,11 @@ pub(crate) const USER: &str = "local";
 
 const ISSUER: &str = "offhook-bridge";
 const AUDIENCE: &str = "offhook-realtime";
-/// How many spent tokens are remembered; at 120 s each this is 80 sessions a second.
-const MAX_SPENT: usize = 10_000;
+/// The fewest spent tokens that are remembered,
+const LEAST_SPENT: usize = 10_000;
+/// and how many for each session there may be: a token lives for 120 s at most, and a session asks
+/// for one every 30 s at the usual life, and for one more whenever it comes back.
+const SPENT_PER_SESSION: usize = 8;
 
 /// What a token is to say.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +82,8 @@ pub(crate) struct Tokens {
     /// For fingerprints.
     digests: EncodingKey,
     inner: Mutex<Inner>,
+    /// How many spent tokens are remembered.
+    max_spent: usize,
 }
 
 struct Inner {
@@ -88,7 +93,8 @@ struct Inner {
 }
 
 impl Tokens {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// An issuer for a bridge with at most so many sessions.
+    pub(crate) fn new(max_sessions: u32) -> Result<Self, Error> {
         let (mut key, mut digests) = ([0; 32], [0; 32]);
         getrandom::fill(&mut key)?;
         getrandom::fill(&mut digests)?;
@@ -107,6 +113,7 @@ impl Tokens {
                 ids: Ids::seeded(getrandom::u64()?),
                 spent: HashMap::new(),
             }),
+            max_spent: LEAST_SPENT.max((max_sessions as usize).saturating_mul(SPENT_PER_SESSION)),
         })
     }
 
@@ -167,10 +174,10 @@ impl Tokens {
             return Ok(());
         }
         let spent = &mut self.lock().spent;
-        if spent.len() >= MAX_SPENT {
+        if spent.len() >= self.max_spent {
             spent.retain(|_, exp| *exp > now);
         }
-        if spent.len() >= MAX_SPENT {
+        if spent.len() >= self.max_spent {
             return Err(Refused::Full);
         }
         match spent.insert(claims.jti.clone(), claims.exp) {
@@ -239,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_token_opens_one_session_until_it_expires() {
-        let tokens = Tokens::new().unwrap();
+        let tokens = Tokens::new(256).unwrap();
         let (token, issued) = issue(&tokens, 60, false);
         assert!(token.expose_secret().starts_with("ek_"));
         assert_eq!(tokens.verify(NOW + 59, &token), Ok(issued.clone()));
@@ -251,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_reusable_token_stays_until_it_expires() {
-        let tokens = Tokens::new().unwrap();
+        let tokens = Tokens::new(256).unwrap();
         let (token, issued) = issue(&tokens, 10, true);
         for _ in 0..3 {
             assert_eq!(tokens.spend(NOW, &issued), Ok(()));
@@ -261,8 +268,8 @@ mod tests {
 
     #[test]
     fn only_this_issuer_counts() {
-        let tokens = Tokens::new().unwrap();
-        let (foreign, _) = issue(&Tokens::new().unwrap(), 60, false);
+        let tokens = Tokens::new(256).unwrap();
+        let (foreign, _) = issue(&Tokens::new(256).unwrap(), 60, false);
         assert_eq!(tokens.verify(NOW, &foreign), Err(Refused::Invalid));
         // "alg": "none" with the same claims.
         let none = "ek_eyJhbGciOiJub25lIn0.eyJzdWIiOiJsb2NhbCJ9.";
@@ -278,8 +285,8 @@ mod tests {
 
     #[test]
     fn the_memory_of_spent_tokens_is_bounded() {
-        let tokens = Tokens::new().unwrap();
-        for _ in 0..MAX_SPENT {
+        let tokens = Tokens::new(256).unwrap();
+        for _ in 0..LEAST_SPENT {
             let (_, claims) = issue(&tokens, 60, false);
             assert_eq!(tokens.spend(NOW, &claims), Ok(()));
         }
@@ -290,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_token_knows_who_minted_it_and_does_not_tell() {
-        let tokens = Tokens::new().unwrap();
+        let tokens = Tokens::new(256).unwrap();
         let (token, claims) = issue(&tokens, 60, false);
         assert_eq!(tokens.mismatch(&claims, &sender("phone")), None);
         assert!(tokens.mismatch(&claims, &sender("curl")).is_some());
@@ -304,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_token_is_for_the_session_it_was_ordered_for() {
-        let tokens = Tokens::new().unwrap();
+        let tokens = Tokens::new(256).unwrap();
         let order = Order {
             ttl: 60,
             agent: "test",
@@ -321,5 +328,14 @@ mod tests {
             assert!(!is_session_id(id), "{id}");
         }
         assert!(is_session_id("sess_Az-09") && is_session_id(&"x".repeat(64)));
+    }
+
+    #[test]
+    fn a_bridge_with_many_sessions_remembers_enough_for_all_to_come_back() {
+        let tokens = Tokens::new(10_000).unwrap();
+        for _ in 0..2 * LEAST_SPENT {
+            let (_, claims) = issue(&tokens, 60, false);
+            assert_eq!(tokens.spend(NOW, &claims), Ok(()));
+        }
     }
 }
