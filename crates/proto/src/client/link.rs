@@ -236,8 +236,6 @@ pub(super) struct Session {
     pub(super) received: u64,
     /// What stream numbers stand for.
     streams: BTreeMap<u16, Stream>,
-    /// When it was opened.
-    pub(super) opened_at: Time,
     /// The caller's speech began and has not ended.
     pub(super) caller_speaks: bool,
     /// Where it last ended, in samples of the session's input.

@@ -45,10 +45,9 @@ impl Client {
 
     /// A new session is open on this connection.
     pub(super) fn begun(&mut self, now: Time, conn: Conn) {
-        let Some(mut fresh) = self.link_mut(conn).and_then(|link| link.fresh.take()) else {
+        let Some(fresh) = self.link_mut(conn).and_then(|link| link.fresh.take()) else {
             return;
         };
-        fresh.opened_at = now;
         if let Some(old) = self.take_over(now, conn) {
             // Its session is over, and nothing of it is wanted any more.
             let close = Close::new(Close::NORMAL, "");
