@@ -36,7 +36,7 @@ struct Fault {
     again: Duration,
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault {
         name: "cable pulled for 3 s",
         breaks: Hosts::unplug,
@@ -63,8 +63,17 @@ const FAULTS: [Fault; 8] = [
         breaks: Hosts::move_near,
         lasts: Duration::ZERO,
         mends: |_| Ok(()),
-        // What the old address had is asked for once more, for a second.
-        again: Duration::from_millis(2500),
+        again: AT_ONCE,
+    },
+    Fault {
+        name: "cable pulled for 5 s, and another address",
+        breaks: Hosts::unplug,
+        lasts: Duration::from_secs(5),
+        mends: |hosts| {
+            hosts.move_near()?;
+            hosts.plug()
+        },
+        again: AT_ONCE,
     },
     Fault {
         name: "packets to the caller lost for 8 s",

@@ -1,5 +1,6 @@
 //! From an endpoint to a stream of bytes: name, TCP, proxy, TLS.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use offhook_proto::client::Failure;
@@ -18,6 +19,12 @@ use crate::tunnel::tunnel;
 /// A connection, encrypted or not, through a proxy or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A stream and which of this machine's addresses it comes from; none where the system does not say.
+pub(crate) struct Connection {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) from: Option<IpAddr>,
+}
 
 /// Makes connections; holds what they share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -88,9 +95,9 @@ impl Connector {
     ///
     /// # Errors
     /// Which step failed, and why.
-    pub(crate) async fn connect(&self, endpoint: &Endpoint) -> Result<Box<dyn Stream>, Failure> {
+    pub(crate) async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Failure> {
         let host = bare(endpoint.host());
-        let stream = match self.proxies.to(endpoint)? {
+        let connection = match self.proxies.to(endpoint)? {
             Some(proxy) => self
                 .through(&proxy, endpoint)
                 .await
@@ -98,36 +105,34 @@ impl Connector {
             None => self.dial(host, endpoint.port()).await?,
         };
         if endpoint.is_secure() {
-            self.encrypt(host, stream).await
+            self.encrypt(host, connection).await
         } else {
-            Ok(stream)
+            Ok(connection)
         }
     }
 
-    async fn through(
-        &self,
-        proxy: &Proxy,
-        endpoint: &Endpoint,
-    ) -> Result<Box<dyn Stream>, Failure> {
-        let mut stream = self.dial(proxy.host(), proxy.port()).await?;
+    async fn through(&self, proxy: &Proxy, endpoint: &Endpoint) -> Result<Connection, Failure> {
+        let mut connection = self.dial(proxy.host(), proxy.port()).await?;
         if proxy.kind() == Kind::Https {
-            stream = self.encrypt(proxy.host(), stream).await?;
+            connection = self.encrypt(proxy.host(), connection).await?;
         }
         let authority = endpoint.authority();
+        let Connection { stream, from } = connection;
         let tunnel = tunnel(proxy, stream, &authority);
-        within(Step::Proxy, self.limits.proxy, tunnel).await
+        let stream = within(Step::Proxy, self.limits.proxy, tunnel).await?;
+        Ok(Connection { stream, from })
     }
 
-    async fn dial(&self, host: &str, port: u16) -> Result<Box<dyn Stream>, Failure> {
+    async fn dial(&self, host: &str, port: u16) -> Result<Connection, Failure> {
         let tcp = dial(&self.names, host, port, &self.limits).await?;
-        Ok(Box::new(tcp))
+        Ok(Connection {
+            from: tcp.local_addr().ok().map(|address| address.ip()),
+            stream: Box::new(tcp),
+        })
     }
 
-    async fn encrypt(
-        &self,
-        host: &str,
-        stream: Box<dyn Stream>,
-    ) -> Result<Box<dyn Stream>, Failure> {
+    async fn encrypt(&self, host: &str, connection: Connection) -> Result<Connection, Failure> {
+        let Connection { stream, from } = connection;
         let name = ServerName::try_from(host.to_owned()).map_err(|error| Failure::Untrusted {
             detail: error.to_string(),
         })?;
@@ -137,7 +142,10 @@ impl Connector {
             handshake.map_err(|error| tls::failure(&error))
         };
         let stream = within(Step::Tls, self.limits.tls, handshake).await?;
-        Ok(Box::new(stream))
+        Ok(Connection {
+            stream: Box::new(stream),
+            from,
+        })
     }
 }
 

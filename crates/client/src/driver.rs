@@ -77,11 +77,7 @@ impl Driver {
                 Happened::Command(Some(command)) => self.command(command),
                 Happened::Attempt(conn, news) => self.attempted(conn, news),
                 Happened::Heard(conn, incoming) => self.heard(conn, &incoming),
-                Happened::Network(change) => self.tell(Input::Network(match change {
-                    NetworkChange::Down => Network::Down,
-                    NetworkChange::Up => Network::Up,
-                    NetworkChange::Changed => Network::Changed,
-                })),
+                Happened::Network(change) => self.network_changed(change),
                 Happened::Clock(change) => self.tell(match change {
                     ClockChange::Slept(slept) => Input::Slept(slept),
                     ClockChange::WallClockJumped => Input::WallClockJumped,
@@ -273,6 +269,25 @@ impl Driver {
             self.ended(conn);
         }
         self.tell(Input::Received { conn, received });
+    }
+
+    fn network_changed(&mut self, change: NetworkChange) {
+        let change = match change {
+            // The address may come back, and its connections with it.
+            NetworkChange::Down => return self.tell(Input::Network(Network::Down)),
+            NetworkChange::Up => Network::Up,
+            NetworkChange::Changed => Network::Changed,
+        };
+        if let Some(network) = &self.network {
+            let stranded = self.lines.drop_stranded(|from| network.has_lost(from));
+            for conn in stranded {
+                tracing::debug!(%conn, "its address is gone");
+                self.ended(conn);
+                let received = Received::Dropped("this machine's address is another one");
+                self.tell(Input::Received { conn, received });
+            }
+        }
+        self.tell(Input::Network(change));
     }
 
     /// A connection is gone: nobody needs a token for it any more, and who waits for the token

@@ -1,6 +1,7 @@
 //! The connections that are up, and those that say goodbye.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -71,6 +72,14 @@ impl Lines {
     pub(crate) fn abort(&mut self, conn: Conn) {
         self.lines.retain(|(of, _)| *of != conn);
         self.farewells.stop(conn);
+    }
+
+    /// Drops those that come from an address that is `gone`: nothing reaches them any more, and no
+    /// one would tell. Says which they were.
+    pub(crate) fn drop_stranded(&mut self, gone: impl Fn(IpAddr) -> bool) -> Vec<Conn> {
+        let is_stranded = |(_, socket): &mut (Conn, Socket)| socket.from().is_some_and(&gone);
+        let stranded = self.lines.extract_if(.., is_stranded);
+        stranded.map(|(conn, _)| conn).collect()
     }
 
     /// Writes what waits and reads until something came in over one of them. May be dropped and

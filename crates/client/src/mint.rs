@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::connect::{Connector, Stream};
+use crate::connect::{Connection, Connector, Stream};
 use crate::dial::unreachable;
 use crate::endpoint::Endpoint;
 use crate::limits::{Step, within};
@@ -53,7 +53,7 @@ pub(crate) async fn mint(
     order: Order<'_>,
 ) -> Result<Token, Failure> {
     let request = request(endpoint, order)?;
-    let stream = connector.connect(endpoint).await?;
+    let Connection { stream, .. } = connector.connect(endpoint).await?;
     let exchange = exchange(stream, request);
     let (head, body) = within(Step::Mint, connector.limits().answer, exchange).await?;
     if head.status != StatusCode::OK {

@@ -37,6 +37,8 @@ pub struct NetworkWatch {
     signal: Option<Signal>,
     looks: Interval,
     network: Network,
+    /// All addresses there ever were; a machine has a handful in a call.
+    seen: BTreeSet<IpAddr>,
     look: Box<dyn FnMut() -> io::Result<Network> + Send>,
 }
 
@@ -53,11 +55,13 @@ impl NetworkWatch {
         signal: Option<Signal>,
         mut look: impl FnMut() -> io::Result<Network> + Send + 'static,
     ) -> Self {
+        // What cannot be seen counts as there: calls are tried rather than not.
+        let network = look().unwrap_or_else(|_| Network::unknown());
         Self {
             looks: looks(if signal.is_some() { REASSURE } else { POLL }),
             signal,
-            // What cannot be seen counts as there: calls are tried rather than not.
-            network: look().unwrap_or_else(|_| Network::unknown()),
+            seen: network.addresses.clone(),
+            network,
             look: Box::new(look),
         }
     }
@@ -68,12 +72,20 @@ impl NetworkWatch {
             self.wait().await;
             let Ok(now) = (self.look)() else { continue };
             let change = compare(&self.network, &now);
+            self.seen.extend(&now.addresses);
             self.network = now;
             if let Some(change) = change {
                 tracing::info!(?change, "the network");
                 return change;
             }
         }
+    }
+
+    /// Whether this machine had `address` and has it no more, as of the last change told. Addresses
+    /// that were never watched, such as the loopback's, are not lost.
+    #[must_use]
+    pub fn has_lost(&self, address: IpAddr) -> bool {
+        self.seen.contains(&address) && !self.network.addresses.contains(&address)
     }
 
     /// Waits for a reason to look.
@@ -205,6 +217,25 @@ mod tests {
         ] {
             assert_eq!(compare(&before, &now), change, "{before:?} to {now:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_that_are_gone_are_known() {
+        const LOOKS: [&[&str]; 3] = [&["10.0.0.5", "10.8.0.2"], &[], &["192.168.1.7", "10.8.0.2"]];
+        let mut looks = LOOKS.iter();
+        let mut watch = NetworkWatch::looking(None, move || {
+            let addresses = looks.next().ok_or_else(|| io::Error::other("no more"))?;
+            Ok(network(addresses, None))
+        });
+        let lost = |watch: &NetworkWatch| {
+            ["10.0.0.5", "10.8.0.2", "192.168.1.7", "127.0.0.1"]
+                .map(|address| watch.has_lost(address.parse().expect("an address")))
+        };
+        assert_eq!(lost(&watch), [false; 4]);
+        assert_eq!(watch.changed().await, Down);
+        assert_eq!(lost(&watch), [true, true, false, false]);
+        assert_eq!(watch.changed().await, Up);
+        assert_eq!(lost(&watch), [true, false, false, false], "one came back");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -35,6 +36,7 @@ pub(crate) enum Incoming {
 
 pub(crate) struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
+    from: Option<IpAddr>,
     outbox: VecDeque<Message>,
     needs_flush: bool,
     closed: bool,
@@ -44,11 +46,17 @@ impl Socket {
     pub(crate) fn new(upgraded: Upgraded) -> (Self, Protocol) {
         let socket = Self {
             stream: upgraded.socket,
+            from: upgraded.from,
             outbox: VecDeque::new(),
             needs_flush: false,
             closed: false,
         };
         (socket, upgraded.protocol)
+    }
+
+    /// Which of this machine's addresses it comes from, where that is known.
+    pub(crate) const fn from(&self) -> Option<IpAddr> {
+        self.from
     }
 
     /// Puts a message where [`poll`](Self::poll) will take it from.

@@ -3,6 +3,8 @@
 //! By hyper, as tokens are bought, and not by the WebSocket library: that one takes a server that
 //! chooses no subprotocol for a broken one, and writes whole requests into its trace log.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Collected, Empty, Limited};
@@ -18,7 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::Position;
 
-use crate::connect::{Connector, Stream};
+use crate::connect::{Connection, Connector, Stream};
 use crate::endpoint::Endpoint;
 use crate::limits::{Step, within};
 use crate::mint::{bearer, not_http, refusal};
@@ -48,6 +50,8 @@ pub(crate) struct Wanted<'a> {
 pub(crate) struct Upgraded {
     pub(crate) socket: WebSocketStream<Box<dyn Stream>>,
     pub(crate) protocol: Protocol,
+    /// Which of this machine's addresses it comes from.
+    pub(crate) from: Option<IpAddr>,
 }
 
 /// Connects.
@@ -61,7 +65,7 @@ pub(crate) async fn upgrade(
 ) -> Result<Upgraded, Failure> {
     let key = generate_key();
     let request = request(endpoint, wanted, &key)?;
-    let stream = connector.connect(endpoint).await?;
+    let Connection { stream, from } = connector.connect(endpoint).await?;
     let exchange = exchange(stream, request, &key);
     let (stream, early, protocol) =
         within(Step::Upgrade, connector.limits().answer, exchange).await?;
@@ -75,6 +79,7 @@ pub(crate) async fn upgrade(
     Ok(Upgraded {
         socket: socket.await,
         protocol,
+        from,
     })
 }
 

@@ -7,14 +7,25 @@ const ASKED: usize = 16;
 /// How long a far end takes to say that it hears speech, at most, in ms.
 const SETTLED_MS: u64 = 1000;
 
+/// A question for a sign of life.
+#[derive(Debug)]
+struct Asked {
+    /// In ms.
+    at: u64,
+    /// What had been given then, in samples.
+    given: u64,
+    /// When it was known to have arrived, in ms.
+    answered_at: Option<u64>,
+}
+
 /// The input of one session, in samples.
 #[derive(Debug, Default)]
 pub(super) struct PlainInput {
     given: u64,
     /// Where each piece that may have to be given again ends, with its sequence number.
     pieces: VecDeque<(u64, u64)>,
-    /// When it was asked for signs of life, in ms, and what had been given then; the latest last.
-    asked: VecDeque<(u64, u64)>,
+    /// The signs of life it was asked for, the latest last.
+    asked: VecDeque<Asked>,
     /// It has had this for a while: it answered a question that was asked well after it.
     proved: u64,
 }
@@ -40,16 +51,28 @@ impl PlainInput {
         if self.asked.len() == ASKED {
             self.asked.pop_front();
         }
-        self.asked.push_back((at_ms, self.given));
+        self.asked.push_back(Asked {
+            at: at_ms,
+            given: self.given,
+            answered_at: None,
+        });
     }
 
-    /// It answered the question of that time: what it was given a while before, it has had for a
-    /// while, and what it had to say about it has come.
-    pub(super) fn answered(&mut self, at_ms: u64) {
-        let before = |(at, _): &(u64, u64)| at + SETTLED_MS <= at_ms;
-        if let Some(before) = self.asked.iter().rposition(before) {
-            self.proved = self.proved.max(self.asked[before].1);
-            self.asked.drain(..before);
+    /// It answered the question of that time. What it was known to have a while before that was
+    /// asked, it has had for a while, and what it had to say about it has come. (When the earlier
+    /// question was asked says nothing: on a line that stalls, both may arrive at the same moment.)
+    pub(super) fn answered(&mut self, at_ms: u64, now_ms: u64) {
+        let settled = |asked: &Asked| {
+            let answered_at = asked.answered_at;
+            answered_at.is_some_and(|answered_at| answered_at + SETTLED_MS <= at_ms)
+        };
+        if let Some(settled) = self.asked.iter().rposition(settled) {
+            self.proved = self.proved.max(self.asked[settled].given);
+            self.asked.drain(..=settled);
+        }
+        // Questions are answered in turn.
+        for asked in self.asked.iter_mut().filter(|asked| asked.at <= at_ms) {
+            asked.answered_at.get_or_insert(now_ms);
         }
     }
 
@@ -71,14 +94,37 @@ mod tests {
         }
         input.ask(5_000);
         input.ask(5_100);
-        input.answered(5_100);
+        input.answered(5_100, 5_150);
         assert_eq!(input.proved(), 0, "it may still say that it hears speech");
-        input.ask(6_000);
+        input.ask(6_150);
         assert_eq!(input.proved(), 0, "no answer");
-        input.answered(6_000);
+        input.answered(6_150, 6_200);
         assert_eq!(input.proved(), 5 * 480);
         assert_eq!(input.commit(3 * 480 + 1), Some(3));
         assert_eq!(input.commit(3 * 480 + 1), None);
+    }
+
+    #[test]
+    fn what_a_stalled_line_brings_at_once_has_not_been_there_for_a_while() {
+        let mut input = PlainInput::default();
+        for at_ms in [2_000, 4_000, 6_000] {
+            input.give(480, at_ms);
+            input.ask(at_ms);
+        }
+        for at_ms in [2_000, 4_000, 6_000] {
+            input.answered(at_ms, 7_500);
+        }
+        assert_eq!(input.proved(), 0, "all of it came at 7,500");
+        input.give(480, 8_000);
+        input.ask(8_000);
+        input.answered(8_000, 8_050);
+        assert_eq!(input.proved(), 0);
+        input.ask(9_000);
+        input.answered(9_000, 9_050);
+        assert_eq!(input.proved(), 3 * 480);
+        input.ask(10_000);
+        input.answered(10_000, 10_050);
+        assert_eq!(input.proved(), 4 * 480);
     }
 
     #[test]

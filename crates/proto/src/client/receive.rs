@@ -31,7 +31,7 @@ impl Client {
             Received::Alive(pong) => {
                 if let (Some(sent_ms), Some(link)) = (pong, self.link_mut(conn)) {
                     link.answered(now, sent_ms);
-                    self.outbox.input().answered(sent_ms);
+                    self.outbox.input().answered(sent_ms, now.as_millis());
                 }
                 self.heard(now, conn);
             }

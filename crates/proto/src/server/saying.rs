@@ -30,8 +30,14 @@ impl Server {
             // Nobody is there to hear it yet.
             return self.early.push_back(envelope);
         }
+        let used = self.commit.level();
         self.convey(envelope);
         self.flush(now);
+        if self.commit.level() > used {
+            // Were this end killed before the next heartbeat, another session would be asked again
+            // what this one was about to answer.
+            self.heartbeat(now);
+        }
     }
 
     /// Tells the client what the upstream says, in the protocol it speaks.

@@ -8,7 +8,7 @@ use offhook_proto::wire::server::{ConversationItemDeleted, SessionUpdated, Speec
 use offhook_proto::wire::{ClientEvent, Fields, ServerEvent};
 use offhook_proto::{Close, Protocol};
 
-use crate::harness::{Rig, ms};
+use crate::harness::{Rig, Told, ms};
 
 const V1: Protocol = Protocol::OffhookV1;
 
@@ -72,6 +72,33 @@ fn a_loss_is_taken_in_place_of_what_is_lost() {
     assert_eq!(rig.heartbeat(1), (41, 40));
     rig.send(1, Some(43), gap(50));
     assert_eq!(rig.code_of(1), Some(Close::BAD_SEQUENCE));
+}
+
+#[test]
+fn what_becomes_used_is_told_at_once() {
+    let mut rig = Rig::live(V1);
+    for seq in 1..=5 {
+        rig.say(1, seq);
+    }
+    let mut acks = Vec::new();
+    for (audio_end_ms, after) in [(40, 40), (40, 40), (80, 10)] {
+        rig.run(ms(after));
+        rig.upstream(SpeechStopped {
+            audio_end_ms,
+            ..SpeechStopped::default()
+        });
+        let told = rig.sent(1).into_iter().filter_map(|told| match told {
+            Told::Event(envelope) => match envelope.event {
+                ServerEvent::Ack(ack) => Some((ack.up_to, ack.commit)),
+                _ => None,
+            },
+            Told::Audio { .. } => None,
+        });
+        acks.push(told.collect::<Vec<_>>());
+    }
+    assert_eq!(acks[0], [(5, 2)], "after the event, not with the heartbeat");
+    assert_eq!(acks[1], [(5, 2)], "nothing new is used");
+    assert_eq!(acks[2], [(5, 2), (5, 4)]);
 }
 
 #[test]
