@@ -21,7 +21,9 @@ impl Client {
                     "input" => Direction::Input,
                     _ => Direction::Output,
                 };
-                return self.lost(direction, gap.from_ms, gap.to_ms, &gap.reason);
+                // Whoever subtracts the two is not to be surprised by what a server sends.
+                let to_ms = gap.to_ms.max(gap.from_ms);
+                return self.lost(direction, gap.from_ms, to_ms, &gap.reason);
             }
             ServerEvent::Stream(stream) => {
                 if let Some(session) = &mut self.session {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use offhook_proto::client::{Back, Cause, Doing, Input, Network, State};
-use offhook_proto::wire::server::GoAway;
+use offhook_proto::wire::server::{self, GoAway};
 use offhook_proto::{Conn, Protocol};
 
 use super::ms;
@@ -79,7 +79,7 @@ fn a_server_with_many_clients_says_how_far_to_spread_and_is_heeded() {
         };
         let mut far = Far::with(Protocol::OffhookV1, config);
         far.open("epoch_1");
-        far.say(offhook_proto::wire::server::Ack {
+        far.say(server::Ack {
             reconnect_within_ms: Some(4000),
             ..Default::default()
         });
@@ -194,6 +194,26 @@ fn what_does_not_fit_the_window_is_reported_once_and_told_to_the_server() {
     };
     assert_eq!(first.and_then(|first| first.seq), Some(2));
     assert_eq!((gap.through, gap.from_ms, gap.to_ms), (101, 20, 2020));
+}
+
+#[test]
+fn a_loss_that_the_server_reports_never_ends_before_it_begins() {
+    let mut far = Far::live(Protocol::OffhookV1);
+    for (from_ms, to_ms) in [(40, 60), (60, 40)] {
+        far.say(server::Gap {
+            direction: "input".into(),
+            from_ms,
+            to_ms,
+            reason: "overrun".into(),
+            ..server::Gap::default()
+        });
+    }
+    let lost: Vec<_> = far
+        .lost
+        .iter()
+        .map(|gap| (gap.from_ms, gap.to_ms))
+        .collect();
+    assert_eq!(lost, [(40, 60), (60, 60)]);
 }
 
 #[test]
@@ -363,7 +383,7 @@ fn flapping_is_left_alone_for_a_while_and_said() {
 fn a_gap_in_the_servers_numbers_makes_the_line_anew() {
     let mut far = Far::live(Protocol::OffhookV1);
     far.seq += 1;
-    far.say(offhook_proto::wire::server::ResponseCreated::default());
+    far.say(server::ResponseCreated::default());
     assert!(
         far.asked
             .iter()
