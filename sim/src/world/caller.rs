@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use offhook_proto::Protocol;
 use offhook_proto::client::{Input, State};
 use offhook_proto::wire::client::{
     ConversationItemCreate, InputAudioBufferCommit, ResponseCancel, ResponseCreate, SessionUpdate,
@@ -43,6 +44,8 @@ pub(crate) struct CallerState {
     /// Since when the line is away, and until when it may be.
     pub(super) away: Option<(Us, Us)>,
     pub(super) woke_at: Us,
+    /// What was agreed on the last connection that came up.
+    pub(super) agreed: Option<Protocol>,
     pub(super) controls: u64,
     pub(super) frames: u64,
     pub(super) shown: u32,
@@ -67,6 +70,7 @@ impl CallerState {
             asked: false,
             away: None,
             woke_at: 0,
+            agreed: None,
             controls: 0,
             frames: 0,
             shown: 0,

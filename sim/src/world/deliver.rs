@@ -40,6 +40,7 @@ impl World {
                     attempt.connected_at = Some(now);
                 }
                 self.stats.connections += 1;
+                self.caller.agreed = Some(protocol);
                 self.note(|| format!("{conn} is up, {protocol}"));
                 self.tell_client(Input::Connected { conn, protocol });
             }

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use offhook_proto::Conn;
 use offhook_proto::client::{Back, Doing, End, Failure, Input, Output, State};
+use offhook_proto::{Conn, Protocol};
 
 use super::{Timer, World};
 use crate::check::{Invariant, Verdict, violated};
-use crate::fault::{Door, Offer};
+use crate::fault::Door;
 use crate::mutation::Mutation;
 use crate::net::{Link, Packet};
 use crate::time::{MS, S, Us, duration, micros, spoken};
@@ -170,8 +170,8 @@ impl World {
             let is_there = !slot.ended && !slot.ending && !slot.drained;
             is_there && slot.instance == self.instance && slot.protocol.is_offhook()
         });
-        // A server that does not select the superset any more has no sessions to go on with.
-        let could_resume = self.conditions.offer != Offer::Plain;
+        // A server that did not select the superset had no session to go on with.
+        let could_resume = self.caller.agreed.is_some_and(Protocol::is_offhook);
         if let Some(slot) = still_there.filter(|_| could_resume) {
             let detail = format!("a new session, though life {} is still there", slot.number);
             self.must(violated(Invariant::Output, detail));
