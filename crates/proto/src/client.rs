@@ -44,6 +44,7 @@ use line::{Away, Handover};
 use link::{Link, Session};
 use outbox::Outbox;
 use policy::Policy;
+use takeover::Handovers;
 use verdict::Strikes;
 
 use crate::random::Random;
@@ -88,6 +89,7 @@ pub struct Client {
     /// One that is to take over from it.
     next: Option<Link>,
     handover: Option<Handover>,
+    handovers: Handovers,
     conns: u32,
     session: Option<Session>,
     outbox: Outbox,
@@ -126,6 +128,7 @@ impl Client {
             link: None,
             next: None,
             handover: None,
+            handovers: Handovers::default(),
             conns: 0,
             session: None,
             outbox: Outbox::new(config.window),

@@ -19,6 +19,8 @@ pub(crate) struct Conditions {
     pub(super) client_runs_at: Us,
     pub(super) server_runs_at: Us,
     pub(super) server_down_until: Us,
+    /// A server that goes away is gone by then.
+    pub(super) drained_by: Us,
     pub(super) refusals: Vec<(Us, Door, u16, Option<Us>)>,
     pub(super) token_service: Option<(Us, Option<Us>)>,
     pub(super) old_tokens: Option<(Us, Us)>,
@@ -40,6 +42,7 @@ impl Conditions {
             client_runs_at: 0,
             server_runs_at: 0,
             server_down_until: 0,
+            drained_by: 0,
             refusals: Vec::new(),
             token_service: None,
             old_tokens: None,

@@ -204,6 +204,8 @@ impl World {
                 reconnect_after,
             } => {
                 let gone = self.instance + 1;
+                let by = now + deadline + 3 * S + down;
+                self.conditions.drained_by = self.conditions.drained_by.max(by);
                 if matches!(how, Restart::DrainAway { .. }) {
                     self.instance = gone;
                 } else {
@@ -290,6 +292,9 @@ impl World {
     pub(super) fn heal(&mut self) {
         if self.phase != Phase::Talking {
             return;
+        }
+        if self.now < self.conditions.drained_by {
+            return self.at(self.conditions.drained_by, Timer::Heal);
         }
         self.note(|| "ALL IS WELL from now on".to_owned());
         let now = self.now;

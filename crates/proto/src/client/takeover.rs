@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::flow::CatchingUp;
 use super::line::Handover;
 use super::link::Session;
-use super::policy::Wait;
+use super::policy::{WELL, Wait};
 use super::verdict::Verdict;
 use super::{Back, Cause, Client, Direction, Gap, Output, Phase, ms};
 use crate::wire::ClientEvent;
@@ -18,6 +18,34 @@ use crate::{Close, Conn, Time};
 const QUIET_WITHIN: Duration = Duration::from_secs(4 * 60);
 /// How long after one that came to nothing the next is tried, while the old line is still up.
 const AGAIN: Duration = Duration::from_secs(10);
+/// After so many hand-overs in a row, each to a connection that was to be left again soon, the next
+/// one waits.
+const IN_A_ROW: u32 = 2;
+
+/// Hand-overs begun, one soon after the other.
+#[derive(Debug, Default)]
+pub(super) struct Handovers {
+    last: Option<Time>,
+    count: u32,
+}
+
+impl Handovers {
+    fn count(&mut self, now: Time) {
+        let soon = self.last.is_some_and(|last| now - last < 2 * WELL);
+        self.count = if soon { self.count + 1 } else { 1 };
+        self.last = Some(now);
+    }
+
+    /// When another may be, because the server wants one. A server that goes away and lets its
+    /// clients in again, to tell them once more, would use up the budget for dials in seconds, and
+    /// there were none left for when it is gone.
+    fn allowed_at(&self) -> Time {
+        match self.last {
+            Some(last) if self.count >= IN_A_ROW => last + WELL,
+            _ => Time::ZERO,
+        }
+    }
+}
 
 impl Client {
     /// The session goes on over this connection where it stopped.
@@ -168,7 +196,7 @@ impl Client {
     pub(super) fn go_away(&mut self, now: Time, away: GoAway) {
         let after = Duration::from_millis(away.reconnect_after_ms.into());
         self.handover = Some(Handover {
-            at: now + after,
+            at: (now + after).max(self.handovers.allowed_at()),
             url: away.resume_url,
             quiet_until: None,
         });
@@ -195,6 +223,7 @@ impl Client {
             .handover
             .as_ref()
             .and_then(|handover| handover.url.clone());
+        self.handovers.count(now);
         self.next = Some(self.dial(now, url));
     }
 

@@ -346,6 +346,39 @@ fn a_server_that_goes_away_is_left_for_a_new_connection_without_a_break() {
 }
 
 #[test]
+fn a_server_that_goes_away_and_lets_its_clients_in_again_is_not_dialled_for_ever() {
+    let mut far = Far::live(Protocol::OffhookV1);
+    let go_away = || GoAway {
+        reason: "restart".into(),
+        deadline_ms: 60_000,
+        reconnect_after_ms: 500,
+        ..GoAway::default()
+    };
+    let start = far.now;
+    let mut taken = 1;
+    far.say(go_away());
+    while far.now - start < Duration::from_secs(60) {
+        far.run_alive(ms(100));
+        if far.dials().len() > taken {
+            taken = far.dials().len();
+            resume(&mut far, 0, 0);
+            far.say(go_away());
+        }
+    }
+    let dials = far.dials();
+    let after: Vec<_> = dials
+        .iter()
+        .map(|(at, _)| (*at - start).as_secs())
+        .collect();
+    assert_eq!(
+        after,
+        [0, 0, 1, 11, 21, 31, 41, 51],
+        "the budget is there for the end"
+    );
+    assert!(far.backs.is_empty(), "nobody has to know");
+}
+
+#[test]
 fn flapping_is_left_alone_for_a_while_and_said() {
     let mut far = Far::live(Protocol::OffhookV1);
     let start = far.now;
