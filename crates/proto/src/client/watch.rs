@@ -19,7 +19,7 @@ const PROBE: Duration = Duration::from_millis(1000);
 /// Two tellings of one sleep come within this.
 const ONE_SLEEP: Duration = Duration::from_secs(3);
 /// Events that brought a token and whose answers may still come.
-const REFRESHES: usize = 8;
+const REFRESHES: usize = 64;
 
 impl Client {
     pub(super) fn tick(&mut self, now: Time) {

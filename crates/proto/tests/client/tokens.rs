@@ -88,6 +88,34 @@ fn a_renewal_that_fails_is_tried_again() {
 }
 
 #[test]
+fn a_server_that_is_slow_to_check_tokens_does_not_bother_the_caller_with_it() {
+    let mut far = Far::live(Protocol::OffhookV1);
+    let refused = |event_id: Option<String>| Error {
+        error: ErrorDetail {
+            event_id,
+            ..ErrorDetail::invalid_request("refresh_in_progress", "")
+        },
+        ..Error::default()
+    };
+    far.run_alive(ms(30_000));
+    let conn = far.conn;
+    far.tell(Input::Renewed { conn });
+    let first = refresh(&far);
+    // It checks the first one for so long that others are sent meanwhile, and refuses those.
+    far.run_alive(ms(15_500));
+    for _ in 0..30 {
+        far.tell(Input::Renewed { conn });
+        let event_id = refresh(&far);
+        assert_ne!(event_id, first);
+        far.say(refused(event_id));
+        far.run_alive(ms(5250));
+    }
+    far.say(refused(first));
+    let shown = far.events.iter().filter(|event| event.kind() == "error");
+    assert_eq!(shown.count(), 0);
+}
+
+#[test]
 fn a_server_may_want_a_fresh_token_early() {
     let mut far = Far::live(Protocol::OffhookV1);
     far.say(SessionRefreshRequired {
