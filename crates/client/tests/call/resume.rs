@@ -156,43 +156,46 @@ async fn speech_arrives_once_and_in_order_however_often_the_line_is_cut() {
 #[tokio::test]
 async fn a_server_that_goes_away_is_left_only_when_another_connection_has_taken_over() {
     let (bridge, blue) = (Bridge::start().await, Bridge::start().await);
-    let mut caller = bridge.call();
-    let mut old = bridge.attempt(BINARY).await;
-    old.open(&mut caller).await;
-    let other_host = blue.address.replace("127.0.0.1", "ws://localhost");
-    let generations = [
-        // Where the server says, on its own host: the token comes from where it always does.
-        (2, format!("ws://{}/blue", blue.address), Some(&blue)),
+    for elsewhere in [
         // Not followed: another host, another protocol.
-        (3, other_host, None),
-        (4, format!("wss://{}", blue.address), None),
-    ];
-    for (generation, url, to) in generations {
-        let away = json!({"type": "offhook.go_away", "reason": "restart", "deadline_ms": 5000,
-            "reconnect_after_ms": 0, "resume_url": url});
-        old.say(away).await;
-        let asked = bridge.asked().await;
-        assert_eq!(asked.session.as_deref(), Some("sess_1"));
-        let token = bridge.give(asked).await;
-        let mut new = to.unwrap_or(&bridge).upgrade(BINARY).await;
-        assert_eq!(new.bearer(), token);
-        assert_eq!(new.session().as_deref(), Some("sess_1"));
-        if to.is_some() {
-            assert_eq!(new.request.uri().path(), "/blue/v1/realtime");
-        }
+        blue.address.replace("127.0.0.1", "ws://localhost"),
+        format!("wss://{}", blue.address),
+    ] {
+        let mut caller = bridge.call();
+        let mut old = bridge.attempt(BINARY).await;
+        old.open(&mut caller).await;
+        let generations = [
+            // Where the server says, on its own host: the token comes from where it always does.
+            (2, format!("ws://{}/blue", blue.address), Some(&blue)),
+            (3, elsewhere, None),
+        ];
+        for (generation, url, to) in generations {
+            let away = json!({"type": "offhook.go_away", "reason": "restart", "deadline_ms": 5000,
+                "reconnect_after_ms": 0, "resume_url": url});
+            old.say(away).await;
+            let asked = bridge.asked().await;
+            assert_eq!(asked.session.as_deref(), Some("sess_1"));
+            let token = bridge.give(asked).await;
+            let mut new = to.unwrap_or(&bridge).upgrade(BINARY).await;
+            assert_eq!(new.bearer(), token);
+            assert_eq!(new.session().as_deref(), Some("sess_1"));
+            if to.is_some() {
+                assert_eq!(new.request.uri().path(), "/blue/v1/realtime");
+            }
 
-        // The old one carries the call up to the last moment.
-        let seq = u64::from(generation) * 2 - 3;
-        caller.call.audio(&[1; 480]).unwrap();
-        let samples = vec![1; 480];
-        assert_eq!(old.hear().await, Heard::Audio { seq, samples });
-        new.resume(generation, seq, 0).await;
-        assert_eq!(old.end().await, Heard::Gone, "without a close frame");
-        let seq = seq + 1;
-        caller.call.audio(&[2; 480]).unwrap();
-        let samples = vec![2; 480];
-        assert_eq!(new.hear().await, Heard::Audio { seq, samples });
-        old = new;
+            // The old one carries the call up to the last moment.
+            let seq = u64::from(generation) * 2 - 3;
+            caller.call.audio(&[1; 480]).unwrap();
+            let samples = vec![1; 480];
+            assert_eq!(old.hear().await, Heard::Audio { seq, samples });
+            new.resume(generation, seq, 0).await;
+            assert_eq!(old.end().await, Heard::Gone, "without a close frame");
+            let seq = seq + 1;
+            caller.call.audio(&[2; 480]).unwrap();
+            let samples = vec![2; 480];
+            assert_eq!(new.hear().await, Heard::Audio { seq, samples });
+            old = new;
+        }
     }
     blue.assert_quiet();
 }

@@ -1,5 +1,6 @@
 //! The client end of a session against a server that is played by hand, in virtual time.
 
+mod handovers;
 mod harness;
 mod lines;
 mod sessions;
