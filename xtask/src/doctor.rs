@@ -45,7 +45,9 @@ pub(crate) fn doctor() -> Result<ExitCode> {
         }
     }
     // Not counted: the tests install it themselves, and only the prompts need the last two.
-    let deny = deny::installed_version().unwrap_or_else(|| "installed by the tests".to_owned());
+    let deny = deny::CARGO_DENY
+        .installed_version()
+        .unwrap_or_else(|| "installed by the tests".to_owned());
     say::line(&format!("{:<36} {deny}", "cargo-deny"));
     for trace in Purpose::Prompts.traces() {
         let found = if setup::is_there(trace) {

@@ -7,10 +7,15 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use crate::tool::Tool;
 use crate::{cargo, paths, say};
 
-/// The version that is installed and used.
-const VERSION: &str = "0.13.2";
+/// What runs the targets.
+const CARGO_FUZZ: Tool = Tool {
+    package: "cargo-fuzz",
+    asked: &["fuzz", "--version"],
+    version: "0.13.2",
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -24,9 +29,9 @@ pub(crate) struct Options {
 /// Runs one target or all of them, until one finds a fault.
 pub(crate) fn fuzz(options: &Options) -> Result<ExitCode> {
     let targets = chosen(targets()?, options.target.as_deref())?;
-    if installed_version().as_deref() != Some(VERSION) {
+    if let Some(mut install) = CARGO_FUZZ.install() {
         say::step("installing cargo-fuzz");
-        let status = install().status().context("cargo did not start")?;
+        let status = install.status().context("cargo did not start")?;
         ensure!(
             status.success(),
             "cargo-fuzz could not be installed ({status})"
@@ -80,7 +85,7 @@ fn chosen(targets: Vec<String>, wanted: Option<&str>) -> Result<Vec<String>> {
 
 /// What is found goes to the build folder; what is committed is only read.
 fn run(target: &str, seconds: u32) -> Command {
-    let mut run = Command::new(paths::tools().join("bin").join(binary()));
+    let mut run = Command::new(CARGO_FUZZ.binary());
     cargo::inside_repository(&mut run);
     // No sanitizer: unsafe code is forbidden, and without one it is several times as fast.
     run.args(["fuzz", "run", "--sanitizer", "none", "--target-dir"])
@@ -95,25 +100,6 @@ fn run(target: &str, seconds: u32) -> Command {
         // The compiler's flags for coverage are not stable, the compiler itself is.
         .env("RUSTC_BOOTSTRAP", "1");
     run
-}
-
-fn installed_version() -> Option<String> {
-    let mut ask = Command::new(paths::tools().join("bin").join(binary()));
-    let output = ask.args(["fuzz", "--version"]).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Some(text.trim().strip_prefix("cargo-fuzz ")?.to_owned())
-}
-
-fn install() -> Command {
-    let mut install = cargo::cargo(["install", "--locked", "--debug", "--force", "--root"]);
-    install
-        .arg(paths::tools())
-        .arg(format!("cargo-fuzz@{VERSION}"));
-    install
-}
-
-fn binary() -> String {
-    format!("cargo-fuzz{}", std::env::consts::EXE_SUFFIX)
 }
 
 fn folder() -> PathBuf {

@@ -19,6 +19,7 @@ mod say;
 mod setup;
 mod sim;
 mod test;
+mod tool;
 
 use std::process::ExitCode;
 
