@@ -43,7 +43,8 @@
 //! - **A server's address to come back to** is followed on its own host only, and never from an
 //!   encrypted connection to one that is not.
 //! - **Sleep** counts as time ([`Clock`]), and both it and a [change](NetworkWatch) of the network
-//!   are told to the machine; the latter not where the far end is this machine.
+//!   are told to the machine; the latter not where the far end is this machine. A connection from an
+//!   address that this machine has lost is dropped first.
 
 mod attempt;
 mod call;

@@ -123,9 +123,7 @@ impl Server {
     /// Says what has arrived and what is used, and puts the next heartbeat off.
     pub(super) fn heartbeat(&mut self, now: Time) {
         let every = self.config.heartbeat.max(SHORTEST);
-        if let Some(current) = &mut self.current
-            && current.protocol.is_offhook()
-        {
+        if let Some(current) = &mut self.current {
             current.ack_at = now + every;
             let conn = current.conn;
             self.acknowledge(conn);

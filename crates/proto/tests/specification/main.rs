@@ -4,6 +4,7 @@ mod document;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use document::{Document, Event};
 use offhook_proto::wire::binary::{self, Flags, Frame, Kind};
@@ -56,28 +57,25 @@ fn their_fields_are_those_of_the_code() {
 #[test]
 fn events_built_by_the_document_are_read_by_the_code() {
     let document = Document::read();
-    for event in document.events("### From the client") {
+    are_read(&document, "### From the client", |text| {
+        Envelope::<ClientEvent>::decode(text).map(|read| read.event.is_of_connection())
+    });
+    are_read(&document, "### From the server", |text| {
+        Envelope::<ServerEvent>::decode(text).map(|read| read.event.is_of_connection())
+    });
+}
+
+/// Each event under a heading is read, by what says whether it is of its connection.
+fn are_read<E: Display>(
+    document: &Document,
+    heading: &str,
+    is_of_connection: impl Fn(&str) -> Result<bool, E>,
+) {
+    for event in document.events(heading) {
         for text in samples(&event) {
-            let read = Envelope::<ClientEvent>::decode(&text);
-            let read = read.unwrap_or_else(|error| panic!("{text}: {error}")).event;
-            assert_eq!(
-                !read.is_of_connection(),
-                event.is_numbered,
-                "{}",
-                event.kind
-            );
-        }
-    }
-    for event in document.events("### From the server") {
-        for text in samples(&event) {
-            let read = Envelope::<ServerEvent>::decode(&text);
-            let read = read.unwrap_or_else(|error| panic!("{text}: {error}")).event;
-            assert_eq!(
-                !read.is_of_connection(),
-                event.is_numbered,
-                "{}",
-                event.kind
-            );
+            let read = is_of_connection(&text);
+            let is_of_connection = read.unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(!is_of_connection, event.is_numbered, "{}", event.kind);
         }
     }
 }
