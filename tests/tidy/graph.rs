@@ -7,7 +7,7 @@ use toml::Table;
 use crate::tree::{Breach, Tree};
 
 /// The arrows of ARCHITECTURE.md: exactly these, no more and no fewer.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("offhook-proto", &[]),
     ("offhook-client", &["offhook-proto"]),
     ("offhook-audio", &[]),
@@ -21,6 +21,7 @@ const EDGES: [(&str, &[&str]); 10] = [
     ),
     ("offhook-fuzz", &["offhook-proto"]),
     ("offhook-sim", &["offhook-proto"]),
+    ("offhook-vault", &[]),
 ];
 
 /// What nothing depends on: the programs, their tests, the simulation, and the tasks. Only the
