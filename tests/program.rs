@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -70,6 +70,14 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// Starts a program with this as its standard input; a pipe is for [`Program::say`].
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with(command: &mut Command, input: impl Into<Stdio>) -> Result<Self> {
         let path = PathBuf::from(command.get_program());
         let name = path
             .file_name()
@@ -79,7 +87,7 @@ impl Program {
         let scratch = Scratch::new("program")?;
         let complaints = File::create(scratch.path().join("stderr"))?;
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(complaints)
             .spawn()
@@ -95,6 +103,16 @@ impl Program {
             output,
             scratch,
         })
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// When it was not started with a pipe, or does not read any more.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        let input = self.child.stdin.as_mut();
+        let input = input.with_context(|| format!("{} is not listening", self.name))?;
+        writeln!(input, "{line}").with_context(|| format!("{} does not read", self.name))
     }
 
     /// Its process id.

@@ -28,12 +28,15 @@ const WINDOW: [&str; 4] = [
     "libwebkit2gtk-4.1-dev",
 ];
 
-/// To test: a display, a session bus, a sound server, a driver for the window, a font, proxies, and
-/// a network to take apart.
-const RIGS: [&str; 11] = [
+/// To test: a display, a session bus, a keyring with its prompts, a sound server, a driver for the
+/// window, a font, proxies, and a network to take apart.
+const RIGS: [&str; 15] = [
     "dbus",
     "fonts-dejavu-core",
+    "gcr",
+    "gnome-keyring",
     "iproute2",
+    "libsecret-tools",
     "microsocks",
     "nftables",
     "pulseaudio",
@@ -41,6 +44,7 @@ const RIGS: [&str; 11] = [
     "tinyproxy-bin",
     "webkit2gtk-driver",
     "xauth",
+    "xdotool",
     "xvfb",
 ];
 
@@ -104,6 +108,9 @@ impl Purpose {
                         "WebKitWebDriver",
                         "microsocks",
                         "tinyproxy",
+                        "gnome-keyring-daemon",
+                        "secret-tool",
+                        "xdotool",
                     ]
                     .map(Trace::Program),
                 );
@@ -135,7 +142,7 @@ pub(crate) fn advice() -> &'static str {
     } else {
         "your distribution's development packages of WebKitGTK 4.1, GTK 3, librsvg, Ayatana \
          AppIndicator and ALSA; for the tests also Xvfb, D-Bus, PulseAudio, WebKitWebDriver, \
-         Chromium, tinyproxy, microsocks, and, to take networks apart as root, iproute2 and \
+         Chromium, tinyproxy, microsocks, GNOME Keyring with gcr and secret-tool, xdotool, and, to take networks apart as root, iproute2 and \
          nftables"
     }
 }

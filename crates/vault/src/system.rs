@@ -160,15 +160,22 @@ fn no_store(error: Error) -> VaultError {
     match error {
         Error::NoStorageAccess(_) => VaultError::Locked,
         error => VaultError::NoStore {
-            detail: error.to_string(),
+            detail: text(&error),
         },
     }
 }
 
-/// Only the text of an error is kept: some variants carry the secret.
 fn failed(error: &Error) -> VaultError {
     VaultError::Failed {
-        detail: error.to_string(),
+        detail: text(error),
+    }
+}
+
+/// Only the text of an error is kept: some variants carry the secret.
+fn text(error: &Error) -> String {
+    match error {
+        Error::PlatformFailure(cause) => cause.to_string(),
+        error => error.to_string(),
     }
 }
 
