@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use offhook_tests::bus::Bus;
-use offhook_tests::clock::Stopwatch;
+use offhook_tests::clock::{Stopwatch, lasts};
 use offhook_tests::environment::Environment;
 use offhook_tests::keeper::Keeper;
 use offhook_tests::keyring::{Keyring, PASSWORD};
@@ -97,6 +97,30 @@ fn what_is_written_survives_a_crash_of_the_keyring_and_of_the_program() -> Resul
         keyring.run_unlocked()?;
         assert_eq!(open_at(&keyring)?.ask("read token")?, written);
     }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_crashes_while_it_writes_leaves_the_old_secret_or_the_new() -> Result<()> {
+    let keyring = Keyring::start()?;
+    let mut keeper = open_at(&keyring)?;
+    let one = keeper.ask("write token 20000 one")?;
+    let two = keeper.ask("write token 20001 two")?;
+    for round in 0..15_u64 {
+        let mut keeper = open_at(&keyring)?;
+        keeper.ask("read token")?;
+        for number in 0..10 {
+            keeper.tell(["write token 20000 one", "write token 20001 two"][number % 2])?;
+        }
+        // A whole write takes a few times as long as the rounds differ by.
+        lasts(Duration::from_millis(7 * round));
+        keeper.kill()?;
+        let found = open_at(&keyring)?.ask("read token")?;
+        assert!(found == one || found == two, "round {round}: {found}");
+    }
+    assert_eq!(keeper.ask("delete token")?, "deleted");
+    let left = keyring.tool(&["search", "--all", "service", "offhook-test"], "")?;
+    assert!(!left.contains("token"), "{left}");
     Ok(())
 }
 

@@ -266,3 +266,68 @@ mod native {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keyring_core::mock;
+
+    use super::*;
+
+    fn entries(values: &[&[u8]]) -> Vec<Entry> {
+        let store: Arc<CredentialStore> = mock::Store::new().unwrap();
+        let numbered = values.iter().enumerate();
+        numbered
+            .map(|(number, value)| {
+                let entry = Entry::new_in_store(&store, "test", &number.to_string()).unwrap();
+                entry.set_secret(value).unwrap();
+                entry
+            })
+            .collect()
+    }
+
+    #[test]
+    fn several_entries_count_as_one_only_while_they_agree() {
+        let same = same_in_all(entries(&[b"one", b"one", b"one"])).unwrap();
+        assert_eq!(*same.unwrap(), b"one");
+        for different in [[b"one", b"two"], [b"two", b"one"]] {
+            let different = different.map(<[u8; 3]>::as_slice);
+            let ambiguous = same_in_all(entries(&different));
+            assert!(matches!(ambiguous, Err(Error::Ambiguous(both)) if both.len() == 2));
+        }
+    }
+
+    #[test]
+    fn an_error_that_carries_a_secret_does_not_show_it() {
+        let carrying = [
+            Error::BadEncoding(b"hunter2".to_vec()),
+            Error::BadDataFormat(b"hunter2".to_vec(), "odd".into()),
+        ];
+        for error in carrying {
+            let shown = format!("{:?}", failed(&error));
+            assert!(
+                !shown.contains("104") && !shown.contains("hunter"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_changed_once_nobody_waits() {
+        let mut system = System::new("test", Arc::new(AtomicBool::new(true)));
+        system.connection = Some(mock::Store::new().unwrap());
+        assert!(matches!(
+            system.set("a", b"x"),
+            Err(VaultError::Failed { .. })
+        ));
+        assert!(matches!(
+            Slots::delete(&mut system, "a"),
+            Err(VaultError::Failed { .. })
+        ));
+        system.abandoned.store(false, Ordering::SeqCst);
+        assert_eq!(system.get("a"), Ok(None));
+        assert_eq!(system.set("a", b"x"), Ok(()));
+        assert_eq!(system.get("a"), Ok(Some(Secret::new(b"x".to_vec()))));
+        assert_eq!(Slots::delete(&mut system, "a"), Ok(()));
+        assert_eq!(system.get("a"), Ok(None));
+    }
+}

@@ -1,7 +1,7 @@
 //! A place for secrets that has shown that it works.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretSlice};
@@ -11,7 +11,7 @@ use crate::error::VaultError;
 use crate::name::Name;
 use crate::place::{Kind, Place};
 use crate::store::{Secret, Store};
-use crate::worker::{Source, Worker};
+use crate::worker::{Source, THREADS, Worker};
 
 /// How long a call may take unless something else is asked for: time to type a password.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -28,6 +28,8 @@ struct Inner {
     source: Source,
     limit: Duration,
     worker: Mutex<Option<Arc<Worker>>>,
+    /// Held by every thread, those that hang included.
+    alive: Arc<()>,
 }
 
 impl Vault {
@@ -55,6 +57,7 @@ impl Vault {
             source,
             limit,
             worker: Mutex::new(None),
+            alive: Arc::new(()),
         }));
         vault.ask(|_| Ok(())).await?;
         Ok(vault)
@@ -116,19 +119,41 @@ impl Vault {
             // Its thread ended: another call gave up on it.
             Ok(Err(_)) => Err(VaultError::Unanswered { limit }),
             Err(_) => {
-                worker.abandon();
+                self.abandon(&worker);
                 Err(VaultError::Unanswered { limit })
             }
         }
     }
 
+    /// Gives up on a worker. Its thread ends as soon as the place lets go of it.
+    fn abandon(&self, worker: &Worker) {
+        worker.abandon();
+        let mut current = self.current();
+        if current.as_ref().is_some_and(|worker| worker.is_abandoned()) {
+            *current = None;
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Worker>>> {
+        let worker = &self.0.worker;
+        worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The thread at work, or a new one after an abandoned one.
     fn worker(&self) -> Result<Arc<Worker>, VaultError> {
-        let mut current = self.0.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current();
         if let Some(worker) = current.as_ref().filter(|worker| !worker.is_abandoned()) {
             return Ok(Arc::clone(worker));
         }
-        let worker = Arc::new(Worker::start(self.0.source.clone())?);
+        let alive = &self.0.alive;
+        if Arc::strong_count(alive) > THREADS {
+            // Each of them waited the limit; one more would be one more that hangs.
+            return Err(VaultError::Unanswered {
+                limit: self.0.limit,
+            });
+        }
+        let worker = Worker::start(self.0.source.clone(), Arc::clone(alive))?;
+        let worker = Arc::new(worker);
         *current = Some(Arc::clone(&worker));
         Ok(worker)
     }

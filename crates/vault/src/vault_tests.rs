@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::memory::Memory;
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(400);
 
 /// What a place does to whoever writes the name `wait` or `panic`.
 #[derive(Clone, Default)]
@@ -65,6 +65,18 @@ async fn found(vault: &Vault, name: &str) -> Option<Vec<u8>> {
     found.map(|secret| secret.expose_secret().to_vec())
 }
 
+/// Waits until something holds.
+async fn until(mut holds: impl FnMut() -> bool) {
+    let looking = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), looking)
+        .await
+        .expect("it comes to hold");
+}
+
 #[tokio::test]
 async fn memory_keeps_for_all_clones_and_forgets() {
     let vault = Vault::open(Place::Memory).await.unwrap();
@@ -112,10 +124,21 @@ async fn a_place_that_does_not_answer_costs_the_limit_and_the_next_call_has_a_ne
     place.answer();
     assert_eq!(found(&vault, "wait").await, None, "it answers again");
     // The abandoned thread is gone once it has let go of the place.
-    while Arc::strong_count(&place.gate) > 3 {
-        tokio::task::yield_now().await;
-    }
+    until(|| Arc::strong_count(&vault.0.alive) == 2).await;
     assert_eq!(found(&vault, "token").await, Some(b"fresh".to_vec()));
+}
+
+#[tokio::test]
+async fn a_place_that_never_answers_does_not_cost_a_thread_a_call() {
+    let place = Moody::default();
+    let vault = open(&place).await;
+    for _ in 0..THREADS * 3 {
+        assert!(vault.read("wait").await.is_err());
+    }
+    assert_eq!(Arc::strong_count(&vault.0.alive), 1 + THREADS);
+    place.answer();
+    until(|| Arc::strong_count(&vault.0.alive) == 1).await;
+    assert_eq!(found(&vault, "wait").await, None, "it answers again");
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ use crate::system::System;
 /// How many calls may wait for a place that is slow.
 const QUEUE: usize = 64;
 
+/// How many threads may hang at a place that does not answer, before nobody waits for it any more.
+pub(crate) const THREADS: usize = 8;
+
 /// How to come to a place, again and again.
 #[derive(Clone)]
 pub(crate) enum Source {
@@ -76,17 +79,21 @@ struct State {
 }
 
 impl Worker {
-    /// Starts one for a place, which is opened by the first call.
+    /// Starts one for a place, which is opened by the first call. Its thread holds a clone of
+    /// `alive` until it ends.
     ///
     /// # Errors
     /// [`VaultError::Failed`] when the system has no thread to give.
-    pub(crate) fn start(source: Source) -> Result<Self, VaultError> {
+    pub(crate) fn start(source: Source, alive: Arc<()>) -> Result<Self, VaultError> {
         let (jobs, queue) = sync_channel(QUEUE);
         let abandoned = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&abandoned);
         thread::Builder::new()
             .name("vault".to_owned())
-            .spawn(move || State::new(source, seen).work(&queue))
+            .spawn(move || {
+                State::new(source, seen).work(&queue);
+                drop(alive);
+            })
             .map_err(|error| VaultError::Failed {
                 detail: error.to_string(),
             })?;
