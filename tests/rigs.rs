@@ -11,6 +11,7 @@ use offhook_tests::bus::Bus;
 use offhook_tests::clock::wait_until;
 use offhook_tests::display::Display;
 use offhook_tests::environment::Environment;
+use offhook_tests::keyring::Keyring;
 use offhook_tests::program::{Program, workspace_program};
 use offhook_tests::pulse::{Pulse, Recording};
 use offhook_tests::scratch::Scratch;
@@ -112,6 +113,35 @@ fn the_bus_answers() -> Result<()> {
             .iter()
             .any(|line| line.contains("org.freedesktop.DBus"))
     );
+    Ok(())
+}
+
+#[test]
+fn a_bus_without_services_starts_nothing_and_knows_who_is_there() -> Result<()> {
+    let bus = Bus::without_services()?;
+    assert!(bus.has("org.freedesktop.DBus")?);
+    let mut command = Command::new("dbus-send");
+    bus.environment().apply(&mut command);
+    command.args(["--print-reply", "--dest=org.freedesktop.secrets", "/"]);
+    let mut calling = Program::start(command.arg("org.freedesktop.DBus.Peer.Ping"))?;
+    assert!(!calling.exit(PATIENCE)?.success());
+    assert!(!bus.has("org.freedesktop.secrets")?);
+    Ok(())
+}
+
+#[test]
+fn a_keyring_comes_goes_and_keeps() -> Result<()> {
+    let mut keyring = Keyring::start()?;
+    let store = ["store", "--label=rigs", "service", "rigs"];
+    assert_eq!(keyring.tool(&store, "kept")?, "");
+    keyring.kill()?;
+    assert!(!keyring.bus().has("org.freedesktop.secrets")?);
+    keyring.run_locked()?;
+    let look = ["lookup", "service", "rigs"];
+    assert_ne!(keyring.tool(&look, "")?, "kept", "it is locked");
+    keyring.kill()?;
+    keyring.run_unlocked()?;
+    assert_eq!(keyring.tool(&look, "")?, "kept");
     Ok(())
 }
 
