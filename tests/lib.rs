@@ -1,12 +1,15 @@
 //! Rigs for the tests that cross a boundary: real processes, sounds, displays and buses, each a
 //! guard that is ready when it is handed out and gone when it is dropped.
 
+pub mod browser;
 pub mod bus;
 pub mod clock;
 pub mod counting;
 pub mod display;
 pub mod environment;
 pub mod hosts;
+pub mod http;
+pub mod issuer;
 pub mod keeper;
 pub mod keyring;
 pub mod numbers;

@@ -1,4 +1,4 @@
-//! The driver of windows made of web pages: WebKitWebDriver.
+//! The drivers of windows made of web pages and of browsers: WebKitWebDriver and chromedriver.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -26,20 +26,27 @@ impl WebDriver {
     /// # Errors
     /// When WebKitWebDriver is not installed or does not start.
     pub fn start(environment: &Environment) -> Result<Self> {
-        // The driver cannot choose a port itself; the one just freed is nobody else's yet.
+        // The window takes this as leave to be driven, and exits with the session.
+        let environment = environment.clone().with("TAURI_WEBVIEW_AUTOMATION", "true");
+        let mut command = Command::new("WebKitWebDriver");
+        Self::launch(command.arg("--host=127.0.0.1"), &environment)
+    }
+
+    /// Starts one for Chromium, which lives in `environment`.
+    ///
+    /// # Errors
+    /// When chromedriver is not installed or does not start.
+    pub fn for_chromium(environment: &Environment) -> Result<Self> {
+        Self::launch(&mut Command::new("chromedriver"), environment)
+    }
+
+    fn launch(command: &mut Command, environment: &Environment) -> Result<Self> {
+        // Not every driver can choose a port itself; the one just freed is nobody else's yet.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
             .context("no loopback port is free")?;
-        let mut command = Command::new("WebKitWebDriver");
-        command
-            .arg(format!("--port={}", address.port()))
-            .arg("--host=127.0.0.1");
-        // The window takes this as leave to be driven, and exits with the session.
-        environment
-            .clone()
-            .with("TAURI_WEBVIEW_AUTOMATION", "true")
-            .apply(&mut command);
-        let driver = Program::start(&mut command)?;
+        environment.apply(command);
+        let driver = Program::start(command.arg(format!("--port={}", address.port())))?;
         wait_until("the WebDriver to listen", START, || {
             TcpStream::connect(address).ok()
         })
