@@ -25,6 +25,10 @@ pub(crate) fn doctor() -> Result<ExitCode> {
         "packages of ui/",
         node::is_installed(&paths::ui()).then(|| "as locked".to_owned()),
     );
+    report(
+        "packages of tests/oidc/",
+        node::is_installed(&paths::oidc()).then(|| "as locked".to_owned()),
+    );
     for trace in Purpose::Test.traces() {
         let found = match trace {
             Trace::Program(name) => paths::program(name).map(|path| path.display().to_string()),

@@ -1,4 +1,4 @@
-//! Node, npm, and the packages of the window's page and of the benchmarks.
+//! Node, npm, and the packages of the window's page, of the tests and of the benchmarks.
 
 use std::fs;
 use std::path::Path;

@@ -28,9 +28,10 @@ const WINDOW: [&str; 4] = [
     "libwebkit2gtk-4.1-dev",
 ];
 
-/// To test: a display, a session bus, a keyring with its prompts, a sound server, a driver for the
-/// window, a font, proxies, and a network to take apart.
-const RIGS: [&str; 15] = [
+/// To test: a display, a session bus, a keyring with its prompts, a sound server, drivers for the
+/// window and for the browser, a font, proxies, and a network to take apart.
+const RIGS: [&str; 16] = [
+    "chromium-driver",
     "dbus",
     "fonts-dejavu-core",
     "gcr",
@@ -51,7 +52,7 @@ const RIGS: [&str; 15] = [
 /// To speak and cut prompts.
 const SPEECH: [&str; 2] = ["espeak-ng", "sox"];
 
-/// The browsers the page's tests can run in, the preferred one first.
+/// The browsers the page's tests can run in and people sign in with, the preferred one first.
 pub(crate) const BROWSERS: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -106,6 +107,7 @@ impl Purpose {
                         "paplay",
                         "parec",
                         "WebKitWebDriver",
+                        "chromedriver",
                         "microsocks",
                         "tinyproxy",
                         "gnome-keyring-daemon",
@@ -142,8 +144,8 @@ pub(crate) fn advice() -> &'static str {
     } else {
         "your distribution's development packages of WebKitGTK 4.1, GTK 3, librsvg, Ayatana \
          AppIndicator and ALSA; for the tests also Xvfb, D-Bus, PulseAudio, WebKitWebDriver, \
-         Chromium, tinyproxy, microsocks, GNOME Keyring with gcr and secret-tool, xdotool, and, to take networks apart as root, iproute2 and \
-         nftables"
+         Chromium and chromedriver, tinyproxy, microsocks, GNOME Keyring with gcr and secret-tool, \
+         xdotool, and, to take networks apart as root, iproute2 and nftables"
     }
 }
 

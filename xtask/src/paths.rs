@@ -15,6 +15,11 @@ pub(crate) fn ui() -> PathBuf {
     root().join("ui")
 }
 
+/// The folder of the OpenID provider that tests sign in at.
+pub(crate) fn oidc() -> PathBuf {
+    root().join("tests").join("oidc")
+}
+
 /// Cargo's build folder, wherever the developer moved it.
 pub(crate) fn target() -> PathBuf {
     // A relative CARGO_TARGET_DIR is relative to where cargo runs, which is the top folder here.

@@ -40,8 +40,11 @@ pub(crate) fn setup(purpose: Purpose) -> Result<()> {
         node::check()?;
         node::install_if_stale(&paths::ui())?;
     }
-    if purpose == Purpose::Test && cfg!(target_os = "linux") {
-        browser()?;
+    if purpose == Purpose::Test {
+        node::install_if_stale(&paths::oidc())?;
+        if cfg!(target_os = "linux") {
+            browser()?;
+        }
     }
     Ok(())
 }
@@ -58,13 +61,13 @@ pub(crate) fn missing_packages(purpose: Purpose) -> Result<Vec<&'static str>> {
     Ok(missing)
 }
 
-/// The browser that the page's tests run in.
+/// The browser that the page's tests run in, and that people sign in with in tests.
 pub(crate) fn browser() -> Result<std::path::PathBuf> {
     let Some(browser) = packages::BROWSERS
         .iter()
         .find_map(|name| paths::program(name))
     else {
-        bail!("no browser for the page's tests: install Chromium or Google Chrome");
+        bail!("no browser for the tests: install Chromium or Google Chrome");
     };
     Ok(browser)
 }

@@ -1,6 +1,7 @@
 //! Which stages a test run has, in which order, and what each of them calls.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -22,19 +23,16 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             20,
             || vec![this_program(&["setup", "--for", "test"])],
         ),
-        Stage::check(
+        install(
             "ui-install",
             "the page's packages are those of the lock file",
-            10,
-            || {
-                if node::is_installed(&paths::ui()) {
-                    Vec::new()
-                } else {
-                    vec![quiet(node::install_command(&paths::ui()))]
-                }
-            },
-        )
-        .after(&["setup"]),
+            paths::ui,
+        ),
+        install(
+            "oidc-install",
+            "the same for the provider that tests sign in at",
+            paths::oidc,
+        ),
         Stage::check("fmt", "Rust is formatted", 2, || {
             vec![cargo::cargo(["fmt", "--check"])]
         }),
@@ -43,6 +41,11 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             "bench-lint",
             "the same for the benchmarks' JavaScript",
             "lint:bench",
+        ),
+        page(
+            "oidc-lint",
+            "the same for the JavaScript of the tests",
+            "lint:oidc",
         ),
         page("ui-types", "svelte-check and tsc find no error", "check"),
         Stage {
@@ -114,7 +117,7 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
         let target = name.clone();
         stages.push(
             Stage::tests(&name, &checks, 10, move || vec![quiet(boundary(&target))])
-                .after(&["build"]),
+                .after(&["build", "oidc-install"]),
         );
     }
     stages.push(Stage {
@@ -148,6 +151,7 @@ fn boundary(target: &str) -> Command {
         "--test-threads=1",
         "--nocapture",
     ]);
+    with_browser(&mut command);
     command
 }
 
@@ -160,15 +164,32 @@ fn simulation() -> Command {
     command
 }
 
+/// Installs a folder's packages, unless they are there.
+fn install(name: &str, checks: &str, folder: fn() -> PathBuf) -> Stage {
+    Stage::check(name, checks, 10, move || {
+        if node::is_installed(&folder()) {
+            Vec::new()
+        } else {
+            vec![quiet(node::install_command(&folder()))]
+        }
+    })
+    .after(&["setup"])
+}
+
 fn page(name: &str, checks: &str, script: &'static str) -> Stage {
     Stage::check(name, checks, 10, move || {
         let mut npm = node::npm(["run", script]);
-        if let Ok(browser) = setup::browser() {
-            npm.env("OFFHOOK_CHROMIUM", browser);
-        }
+        with_browser(&mut npm);
         vec![quiet(npm)]
     })
     .after(&["ui-install"])
+}
+
+/// Tells tests which browser to use. Those that need one say so where there is none.
+fn with_browser(command: &mut Command) {
+    if let Ok(browser) = setup::browser() {
+        command.env("OFFHOOK_CHROMIUM", browser);
+    }
 }
 
 fn this_program(arguments: &[&str]) -> Command {
