@@ -178,7 +178,7 @@ retry_in_ms: number, };
 /**
  * Why a connection went, or why it could not be made again.
  */
-export type DropCause = "connection_lost" | "silent" | "network_down" | "network_changed" | "woke_up" | "server_restarting" | "server_busy" | "server_fault" | "server_unstable" | "token_expired" | "token_service" | "unreachable";
+export type DropCause = "connection_lost" | "silent" | "network_down" | "network_changed" | "woke_up" | "server_restarting" | "server_busy" | "server_fault" | "server_unstable" | "token_expired" | "token_service" | "signed_out" | "unreachable";
 
 /**
  * What never arrived because the connection was gone.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use http::Method;
 use offhook_proto::Conn;
 use offhook_proto::client::Failure;
 use offhook_proto::wire::client::SessionRefresh;
 use offhook_proto::wire::{ClientEvent, Envelope};
-use secrecy::SecretString;
 
 use crate::call::Config;
 use crate::connect::Connector;
@@ -27,7 +27,7 @@ pub(crate) struct Attempts {
     max_message_bytes: usize,
     tokens: Tokens,
     /// Bought and not shown to anybody yet.
-    unused: BTreeMap<Conn, SecretString>,
+    unused: BTreeMap<Conn, Token>,
     errands: Errands<Done>,
 }
 
@@ -121,9 +121,17 @@ impl Attempts {
 
     /// The message that shows a connection's fresh token to the server; none where there is none.
     /// It holds the token: for the socket and nothing else.
-    pub(crate) fn refresh(&mut self, conn: Conn, event_id: String) -> Option<String> {
+    pub(crate) fn refresh(
+        &mut self,
+        conn: Conn,
+        event_id: String,
+        nonce: Option<&str>,
+    ) -> Option<String> {
+        let Token { value, prover, .. } = self.unused.remove(&conn)?;
+        let url = self.endpoint.realtime_url();
         let refresh = SessionRefresh {
-            token: self.unused.remove(&conn)?.into(),
+            proof: prover.map(|prover| prover.prove(&Method::GET, &url, Some(&value), nonce)),
+            token: value.into(),
             ..SessionRefresh::default()
         };
         let envelope = Envelope {
@@ -145,15 +153,14 @@ impl Attempts {
         let (conn, done) = self.errands.next().await;
         let news = match done {
             Done::Authorised(Ok(token)) => {
-                self.unused.insert(conn, token.value);
-                News::Authorised {
-                    expires_in: token.expires_in,
-                }
+                let expires_in = token.expires_in;
+                self.unused.insert(conn, token);
+                News::Authorised { expires_in }
             }
             Done::Connected(Ok(upgraded)) => News::Connected(upgraded),
             Done::Authorised(Err(failure)) | Done::Connected(Err(failure)) => News::Failed(failure),
             Done::Renewed(Ok(token)) => {
-                self.unused.insert(conn, token.value);
+                self.unused.insert(conn, token);
                 News::Renewed
             }
             Done::Renewed(Err(failure)) => News::NotRenewed(failure),

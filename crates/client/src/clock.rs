@@ -225,7 +225,8 @@ fn since_first_look() -> Duration {
     FIRST.get_or_init(Instant::now).elapsed()
 }
 
-fn time_of_day() -> Duration {
+/// The time of day, since the Unix epoch.
+pub(crate) fn time_of_day() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)

@@ -1,4 +1,4 @@
-//! From an endpoint to a stream of bytes: name, TCP, proxy, TLS.
+//! From a server's name to a stream of bytes: name, TCP, proxy, TLS.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
 use crate::dial::{Names, dial};
-use crate::endpoint::Endpoint;
 use crate::limits::{Limits, Step, within};
+use crate::origin::Origin;
 use crate::proxy::{Kind, Proxies, Proxy};
 use crate::tls;
 use crate::tunnel::tunnel;
@@ -91,32 +91,32 @@ impl Connector {
         &self.limits
     }
 
-    /// A connection to `endpoint`, ready for HTTP.
+    /// A connection to `origin`, ready for HTTP.
     ///
     /// # Errors
     /// Which step failed, and why.
-    pub(crate) async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Failure> {
-        let host = bare(endpoint.host());
-        let connection = match self.proxies.to(endpoint)? {
+    pub(crate) async fn connect(&self, origin: &Origin) -> Result<Connection, Failure> {
+        let host = bare(origin.host());
+        let connection = match self.proxies.to(origin)? {
             Some(proxy) => self
-                .through(&proxy, endpoint)
+                .through(&proxy, origin)
                 .await
                 .map_err(|failure| proxy.blame(failure))?,
-            None => self.dial(host, endpoint.port()).await?,
+            None => self.dial(host, origin.port()).await?,
         };
-        if endpoint.is_secure() {
+        if origin.is_secure() {
             self.encrypt(host, connection).await
         } else {
             Ok(connection)
         }
     }
 
-    async fn through(&self, proxy: &Proxy, endpoint: &Endpoint) -> Result<Connection, Failure> {
+    async fn through(&self, proxy: &Proxy, origin: &Origin) -> Result<Connection, Failure> {
         let mut connection = self.dial(proxy.host(), proxy.port()).await?;
         if proxy.kind() == Kind::Https {
             connection = self.encrypt(proxy.host(), connection).await?;
         }
-        let authority = endpoint.authority();
+        let authority = origin.to_string();
         let Connection { stream, from } = connection;
         let tunnel = tunnel(proxy, stream, &authority);
         let stream = within(Step::Proxy, self.limits.proxy, tunnel).await?;

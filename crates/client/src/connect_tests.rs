@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -12,8 +11,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::Clock;
-use crate::endpoint::Credential;
+use crate::endpoint::{Credential, Endpoint};
 use crate::mint::{Order, mint};
+use crate::token::Token;
 use crate::upgrade::{Wanted, upgrade};
 
 /// Longer than an address's head start, far shorter than any other limit.
@@ -76,7 +76,9 @@ async fn listen(host: &str) -> (TcpListener, SocketAddr) {
 async fn time_to_connect(addresses: Vec<SocketAddr>) -> Duration {
     let connector = knowing(addresses);
     let clock = Clock::start();
-    let connected = connector.connect(&endpoint("ws://bridge.example")).await;
+    let connected = connector
+        .connect(endpoint("ws://bridge.example").origin())
+        .await;
     connected.map(drop).expect("one of them answers");
     clock.now().since_start()
 }
@@ -110,7 +112,9 @@ async fn an_address_that_refuses_costs_nothing() {
     assert!(took < Duration::from_millis(600), "{took:?}");
 
     let connector = knowing(vec![gone, gone]);
-    let connected = connector.connect(&endpoint("ws://bridge.example")).await;
+    let connected = connector
+        .connect(endpoint("ws://bridge.example").origin())
+        .await;
     let said = unreachable_detail(connected.map(drop));
     assert_eq!(
         said.matches("refused").count(),
@@ -135,7 +139,7 @@ async fn a_connection_is_made_for_speech() {
     );
 }
 
-const fn wanted(token: &SecretString) -> Wanted<'_> {
+const fn wanted(token: &Token) -> Wanted<'_> {
     Wanted {
         token,
         agent: "test",
@@ -166,7 +170,7 @@ async fn a_name_that_is_never_found_is_named() {
             ..Limits::default()
         });
     let endpoint = endpoint("ws://bridge.example");
-    let said = gives_up(async { connector.connect(&endpoint).await.map(drop) }).await;
+    let said = gives_up(async { connector.connect(endpoint.origin()).await.map(drop) }).await;
     assert_eq!(said, "looking up its name took longer than 200ms");
 }
 
@@ -186,7 +190,7 @@ async fn connecting_is_given_up_by_address_and_in_all() {
         },
     ] {
         let connector = knowing(vec![hole.address]).with_limits(limits);
-        let said = gives_up(async { connector.connect(&endpoint).await.map(drop) }).await;
+        let said = gives_up(async { connector.connect(endpoint.origin()).await.map(drop) }).await;
         assert_eq!(said, "connecting took longer than 200ms");
     }
 }
@@ -219,11 +223,15 @@ async fn each_step_that_gets_no_answer_is_named() {
     let connector = connector().with_limits(limits);
 
     let secure = endpoint(&format!("wss://{address}"));
-    let said = gives_up(async { connector.connect(&secure).await.map(drop) }).await;
+    let said = gives_up(async { connector.connect(secure.origin()).await.map(drop) }).await;
     assert_eq!(said, "the TLS handshake took longer than 200ms");
 
     let plain = endpoint(&format!("ws://{address}"));
-    let token = "token".into();
+    let token = Token {
+        value: "token".into(),
+        expires_in: None,
+        prover: None,
+    };
     let said = gives_up(async { upgrade(&connector, &plain, wanted(&token)).await.map(drop) });
     assert_eq!(
         said.await,
@@ -232,6 +240,8 @@ async fn each_step_that_gets_no_answer_is_named() {
 
     let order = Order {
         access_token: None,
+        bound: false,
+        prover: None,
         agent: "test",
         session: None,
         reusable: false,
@@ -242,7 +252,7 @@ async fn each_step_that_gets_no_answer_is_named() {
     for kind in ["http", "socks5"] {
         let proxy = Proxy::new(&format!("{kind}://{address}").into()).unwrap();
         let connector = connector.clone().with_proxy(proxy);
-        let said = gives_up(async { connector.connect(&plain).await.map(drop) }).await;
+        let said = gives_up(async { connector.connect(plain.origin()).await.map(drop) }).await;
         assert_eq!(
             said,
             format!("the proxy {address}: its answer to CONNECT took longer than 200ms")
@@ -273,6 +283,8 @@ async fn a_server_that_hangs_up_is_unreachable_whatever_it_speaks() {
     let proxy = Proxy::new(&format!("http://{address}").into()).unwrap();
     let order = Order {
         access_token: None,
+        bound: false,
+        prover: None,
         agent: "test",
         session: None,
         reusable: false,
@@ -284,13 +296,17 @@ async fn a_server_that_hangs_up_is_unreachable_whatever_it_speaks() {
             unreachable_detail(minted);
         }
         for _ in 0..2 {
-            let token = "token".into();
+            let token = Token {
+                value: "token".into(),
+                expires_in: None,
+                prover: None,
+            };
             let upgraded = upgrade(&connector, &plain, wanted(&token)).await;
             unreachable_detail(upgraded.map(drop));
         }
         let connector = connector.clone().with_proxy(proxy.clone());
         for _ in 0..2 {
-            let said = unreachable_detail(connector.connect(&plain).await.map(drop));
+            let said = unreachable_detail(connector.connect(plain.origin()).await.map(drop));
             assert!(said.starts_with(&format!("the proxy {proxy}: ")), "{said}");
         }
     };

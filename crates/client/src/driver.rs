@@ -56,7 +56,7 @@ impl Driver {
         Self {
             clock,
             machine: Client::new(session, clock.now()),
-            network: (!config.endpoint.is_loopback()).then(NetworkWatch::start),
+            network: (!config.endpoint.origin().is_loopback()).then(NetworkWatch::start),
             clocks: ClockWatch::start(),
             attempts: Attempts::new(config),
             lines: Lines::new(),
@@ -161,8 +161,12 @@ impl Driver {
                 self.attempts.connect(conn, session, url.as_deref());
             }
             Output::Renew { conn, session } => self.attempts.renew(conn, session),
-            Output::Refresh { conn, event_id } => {
-                if let Some(refresh) = self.attempts.refresh(conn, event_id) {
+            Output::Refresh {
+                conn,
+                event_id,
+                nonce,
+            } => {
+                if let Some(refresh) = self.attempts.refresh(conn, event_id, nonce.as_deref()) {
                     self.send(conn, Message::text(refresh));
                 }
             }

@@ -1,13 +1,19 @@
 //! Where a call goes and what it authenticates with.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
+
+use crate::origin::Origin;
+use crate::sign_in::SignIn;
 
 /// A server that speaks the protocol.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// `ws` or `wss`, ending in `/v1/realtime`, without an agent.
     realtime: Url,
+    origin: Origin,
     credential: Credential,
 }
 
@@ -20,8 +26,13 @@ pub enum Credential {
         /// The OAuth access token, or a bridge's own.
         access_token: Option<SecretString>,
     },
-    /// Is shown on the upgrade as it is, as OpenAI-compatible servers want their API keys.
+    /// Buys them in the name of a user who is signed in.
+    SignedIn(Arc<dyn SignIn>),
+    /// Is shown on the upgrade as it is, as OpenAI-compatible servers want their API keys: as
+    /// `Authorization: Bearer`.
     Key(SecretString),
+    /// The same in a header of its own, `api-key`, as Azure OpenAI wants it.
+    ApiKey(SecretString),
 }
 
 /// Why an address cannot be called.
@@ -89,6 +100,7 @@ impl Endpoint {
         };
         realtime.set_path(&path);
         Ok(Self {
+            origin: Origin::of(&realtime).map_err(|_| EndpointError::NoHost)?,
             realtime,
             credential,
         })
@@ -101,10 +113,10 @@ impl Endpoint {
     /// Says why it is not to be followed.
     pub(crate) fn moved(&self, address: &str) -> Result<Self, MoveError> {
         let moved = Self::new(address, self.credential.clone())?;
-        if moved.realtime.host() != self.realtime.host() {
+        if moved.origin.host() != self.origin.host() {
             return Err(MoveError::Host);
         }
-        if moved.is_secure() != self.is_secure() {
+        if moved.origin.is_secure() != self.origin.is_secure() {
             return Err(MoveError::Security);
         }
         Ok(moved)
@@ -113,32 +125,17 @@ impl Endpoint {
     /// The host, as people know it.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.realtime.host_str().unwrap_or_default()
+        self.origin.host()
     }
 
     /// The host and port, as in `bridge.example:443`.
     #[must_use]
     pub fn authority(&self) -> String {
-        format!("{}:{}", self.host(), self.port())
+        self.origin.to_string()
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.realtime.port_or_known_default().unwrap_or(443)
-    }
-
-    pub(crate) fn is_secure(&self) -> bool {
-        self.realtime.scheme() == "wss"
-    }
-
-    /// Whether it is on this machine, as far as its name tells.
-    pub(crate) fn is_loopback(&self) -> bool {
-        match self.realtime.host() {
-            // RFC 6761 section 6.3.
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     pub(crate) fn credential(&self) -> &Credential {
@@ -150,8 +147,8 @@ impl Endpoint {
     pub(crate) fn upgrade_url(&self, agent: &str, session: Option<&str>) -> Url {
         let mut url = self.realtime.clone();
         let name = match self.credential {
-            Credential::Mint { .. } => "agent",
-            Credential::Key(_) => "model",
+            Credential::Mint { .. } | Credential::SignedIn(_) => "agent",
+            Credential::Key(_) | Credential::ApiKey(_) => "model",
         };
         url.query_pairs_mut().append_pair(name, agent);
         if let Some(session) = session {
@@ -160,9 +157,19 @@ impl Endpoint {
         url
     }
 
-    /// The path that mints tokens.
-    pub(crate) fn mint_path(&self) -> String {
-        format!("{}/client_secrets", self.realtime.path())
+    /// The address of upgrades as proofs have it: without an agent, and of a scheme of the web.
+    pub(crate) fn realtime_url(&self) -> Url {
+        let mut url = self.realtime.clone();
+        url.set_scheme(self.origin.scheme())
+            .expect("schemes of the web and of WebSockets can be exchanged");
+        url
+    }
+
+    /// The address that mints tokens.
+    pub(crate) fn mint_url(&self) -> Url {
+        let mut url = self.realtime_url();
+        url.set_path(&format!("{}/client_secrets", self.realtime.path()));
+        url
     }
 }
 
@@ -187,7 +194,10 @@ mod tests {
                 endpoint.upgrade_url("sales & more", None).as_str(),
                 "wss://bridge.example/v1/realtime?agent=sales+%26+more"
             );
-            assert_eq!(endpoint.mint_path(), "/v1/realtime/client_secrets");
+            assert_eq!(
+                endpoint.mint_url().as_str(),
+                "https://bridge.example/v1/realtime/client_secrets"
+            );
             assert_eq!(endpoint.authority(), "bridge.example:443");
         }
         let local = endpoint("http://127.0.0.1:8084/offhook").expect("it is fine");

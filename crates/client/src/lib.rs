@@ -35,6 +35,9 @@
 //!   with a [limit](Limits) (`connect`, `dial`, `tunnel`, `tls`), and upgrades (`upgrade`). Each
 //!   has a [token](Tokens) of its own, bought for the session it resumes, which the upgrade's
 //!   address then names. Dropping an attempt closes its socket.
+//! - **Who is signed in** ([`SignIn`]) is asked for an access token at every attempt. Tokens that are
+//!   bought with it are bound to the user's key, and shown with a proof of that ([`Prover`]).
+//!   [`Connector::fetch`] sends other requests the way that tokens go.
 //! - **Two connections may be up at once** (`lines`), while one takes over from the other. What the
 //!   machine drops is dropped without a close frame, so that the far end keeps the session; what it
 //!   closes has a second to answer, in the background, also after the call's end.
@@ -51,15 +54,19 @@ mod call;
 mod clock;
 mod connect;
 mod dial;
+mod dpop;
 mod driver;
 mod endpoint;
 mod errands;
+mod http;
 mod limits;
 mod lines;
 mod logs;
 mod mint;
 mod network;
+mod origin;
 mod proxy;
+mod sign_in;
 mod socket;
 mod tls;
 mod token;
@@ -69,10 +76,12 @@ mod upgrade;
 pub use call::{Call, Config, Event, SendError};
 pub use clock::{Clock, ClockChange, ClockWatch};
 pub use connect::Connector;
+pub use dpop::{KeyError, ProofKey, Prover};
 pub use endpoint::{Credential, Endpoint, EndpointError};
 pub use limits::Limits;
 pub use logs::is_harmless;
 pub use network::{NetworkChange, NetworkWatch};
 pub use offhook_proto as proto;
 pub use proxy::{Proxy, ProxyError};
+pub use sign_in::{Access, Accessing, SignIn};
 pub use token::{Reuse, Token, Tokens};

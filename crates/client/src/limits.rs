@@ -48,6 +48,7 @@ pub(crate) enum Step {
     Tls,
     Upgrade,
     Mint,
+    Answer,
 }
 
 impl fmt::Display for Step {
@@ -59,6 +60,7 @@ impl fmt::Display for Step {
             Self::Tls => "the TLS handshake",
             Self::Upgrade => "the answer to the upgrade",
             Self::Mint => "the token service's answer",
+            Self::Answer => "the answer",
         })
     }
 }

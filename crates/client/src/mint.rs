@@ -3,31 +3,28 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use offhook_proto::client::Failure;
 use offhook_proto::wire::ErrorDetail;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::connect::{Connection, Connector, Stream};
+use crate::connect::Connector;
 use crate::dial::unreachable;
+use crate::dpop::Prover;
 use crate::endpoint::Endpoint;
-use crate::limits::{Step, within};
-use crate::token::Token;
-
-/// No honest answer is larger.
-const MAX_BODY: usize = 64 << 10;
+use crate::limits::Step;
 
 /// What a token is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order<'a> {
     /// Who wants it,
     pub(crate) access_token: Option<&'a SecretString>,
+    /// whether that is bound to the key,
+    pub(crate) bound: bool,
+    /// which the token is to be bound to, if there is one,
+    pub(crate) prover: Option<&'a Prover>,
     /// for which agent,
     pub(crate) agent: &'a str,
     /// to resume which session, or to open one,
@@ -36,8 +33,15 @@ pub(crate) struct Order<'a> {
     pub(crate) reusable: bool,
 }
 
+/// What the token service gives.
+pub(crate) struct Minted {
+    pub(crate) value: SecretString,
+    /// How much longer it is valid, at least; none where that is not known.
+    pub(crate) expires_in: Option<Duration>,
+}
+
 #[derive(Deserialize)]
-struct Minted {
+struct Answer {
     value: SecretString,
     /// In s since the Unix epoch, by the server's clock.
     expires_at: Option<u64>,
@@ -51,52 +55,32 @@ pub(crate) async fn mint(
     connector: &Connector,
     endpoint: &Endpoint,
     order: Order<'_>,
-) -> Result<Token, Failure> {
+) -> Result<Minted, Failure> {
     let request = request(endpoint, order)?;
-    let Connection { stream, .. } = connector.connect(endpoint).await?;
-    let exchange = exchange(stream, request);
-    let (head, body) = within(Step::Mint, connector.limits().answer, exchange).await?;
-    if head.status != StatusCode::OK {
-        return Err(refusal(head.status, &head.headers, &body));
+    let response = match order.prover {
+        None => connector.fetch_as(Step::Mint, request).await?,
+        Some(prover) => {
+            let token = order.access_token.filter(|_| order.bound);
+            connector.fetch_proven(request, prover, token).await?
+        }
+    };
+    let (status, headers) = (response.status(), response.headers());
+    if status != StatusCode::OK {
+        return Err(refusal(status, headers, response.body()));
     }
-    let minted: Minted = serde_json::from_slice(&body).map_err(|_| Failure::NotTheProtocol {
+    let answer: Result<Answer, _> = serde_json::from_slice(response.body());
+    let answer = answer.map_err(|_| Failure::NotTheProtocol {
         detail: "the token service's answer holds no token".to_owned(),
     })?;
-    Ok(Token {
-        value: minted.value,
-        expires_in: minted
+    Ok(Minted {
+        value: answer.value,
+        expires_in: answer
             .expires_at
-            .and_then(|expires_at| until(expires_at, server_time(&head.headers)?)),
+            .and_then(|expires_at| until(expires_at, server_time(headers)?)),
     })
 }
 
-async fn exchange(
-    stream: Box<dyn Stream>,
-    request: Request<Full<Bytes>>,
-) -> Result<(Parts, Bytes), Failure> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| not_http(&error))?;
-    // It ends by itself when the sender goes; its failure shows in the exchange.
-    tokio::spawn(connection);
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| not_http(&error))?;
-    let (head, body) = response.into_parts();
-    let body = Limited::new(body, MAX_BODY)
-        .collect()
-        .await
-        .map_err(|error| match error.downcast_ref() {
-            Some(error) => not_http(error),
-            None => Failure::NotTheProtocol {
-                detail: "the token service's answer is longer than 64 KiB".to_owned(),
-            },
-        })?;
-    Ok((head, body.to_bytes()))
-}
-
-fn request(endpoint: &Endpoint, order: Order<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+fn request(endpoint: &Endpoint, order: Order<'_>) -> Result<Request<Bytes>, Failure> {
     let mut body = json!({ "session": { "type": "realtime", "model": order.agent } });
     if let Some(session) = order.session {
         body["session"]["id"] = session.into();
@@ -106,15 +90,13 @@ fn request(endpoint: &Endpoint, order: Order<'_>) -> Result<Request<Full<Bytes>>
     }
     let mut request = Request::builder()
         .method(Method::POST)
-        .uri(endpoint.mint_path())
-        .header(header::HOST, endpoint.authority())
-        .header(header::USER_AGENT, crate::upgrade::USER_AGENT)
+        .uri(endpoint.mint_url().as_str())
         .header(header::CONTENT_TYPE, "application/json");
     if let Some(token) = order.access_token {
-        request = request.header(header::AUTHORIZATION, bearer(token)?);
+        request = request.header(header::AUTHORIZATION, authorisation(token, order.bound)?);
     }
     request
-        .body(Full::new(Bytes::from(body.to_string())))
+        .body(Bytes::from(body.to_string()))
         .map_err(|error| Failure::NotTheProtocol {
             detail: error.to_string(),
         })
@@ -122,7 +104,7 @@ fn request(endpoint: &Endpoint, order: Order<'_>) -> Result<Request<Full<Bytes>>
 
 /// The server's time of day when it answered, since the Unix epoch and to the second
 /// (RFC 9110 section 6.6.1). This machine's may be wrong.
-fn server_time(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn server_time(headers: &HeaderMap) -> Option<Duration> {
     http_date(headers.get(header::DATE)?)
 }
 
@@ -138,19 +120,26 @@ fn until(expires_at: u64, now: Duration) -> Option<Duration> {
     Some(Duration::from_secs(expires_at).saturating_sub(now))
 }
 
-/// An `Authorization` header that never shows in logs.
+/// An `Authorization` header: `Bearer` (RFC 6750), or `DPoP` for a token that is bound to a key
+/// (RFC 9449 section 7.1).
 ///
 /// # Errors
 /// Where the credential has characters no header can carry.
-pub(crate) fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
-    let mut value =
-        HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| {
-            Failure::Refused {
-                status: StatusCode::UNAUTHORIZED.as_u16(),
-                retry_after: None,
-                detail: "the credential has characters that cannot be sent".to_owned(),
-            }
-        })?;
+pub(crate) fn authorisation(token: &SecretString, bound: bool) -> Result<HeaderValue, Failure> {
+    secret(if bound { "DPoP " } else { "Bearer " }, token)
+}
+
+/// A header that never shows in logs.
+///
+/// # Errors
+/// Where the credential has characters no header can carry.
+pub(crate) fn secret(scheme: &str, value: &SecretString) -> Result<HeaderValue, Failure> {
+    let value = format!("{scheme}{}", value.expose_secret());
+    let mut value = HeaderValue::try_from(value).map_err(|_| Failure::Refused {
+        status: StatusCode::UNAUTHORIZED.as_u16(),
+        retry_after: None,
+        detail: "the credential has characters that cannot be sent".to_owned(),
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

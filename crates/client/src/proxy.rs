@@ -14,7 +14,7 @@ use offhook_proto::client::Failure;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::connect::bare;
-use crate::endpoint::Endpoint;
+use crate::origin::Origin;
 
 /// A proxy, and who may use it. Does not show its password.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl Proxy {
             Failure::NotTheProtocol { detail } => Failure::NotTheProtocol {
                 detail: blamed(detail),
             },
-            refused @ Failure::Refused { .. } => refused,
+            other @ (Failure::Refused { .. } | Failure::SignedOut) => other,
         }
     }
 }
@@ -186,30 +186,25 @@ impl Proxies {
         Self::System
     }
 
-    /// The proxy on the way to `endpoint`.
+    /// The proxy on the way to `origin`.
     ///
     /// # Errors
     /// Where one is set that is not supported. Going round it is not what anybody asked for.
-    pub(crate) fn to(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Failure> {
+    pub(crate) fn to(&self, origin: &Origin) -> Result<Option<Proxy>, Failure> {
         match self {
             Self::Never => Ok(None),
             Self::Always(proxy) => Ok(Some(proxy.clone())),
-            Self::System if endpoint.is_loopback() => Ok(None),
-            Self::System => chosen(&Matcher::from_system(), endpoint),
+            Self::System if origin.is_loopback() => Ok(None),
+            Self::System => chosen(&Matcher::from_system(), origin),
         }
     }
 }
 
-fn chosen(matcher: &Matcher, endpoint: &Endpoint) -> Result<Option<Proxy>, Failure> {
+fn chosen(matcher: &Matcher, origin: &Origin) -> Result<Option<Proxy>, Failure> {
     // Proxies are chosen by the schemes of the web, not of WebSockets.
-    let scheme = if endpoint.is_secure() {
-        "https"
-    } else {
-        "http"
-    };
     let uri = Uri::builder()
-        .scheme(scheme)
-        .authority(endpoint.authority())
+        .scheme(origin.scheme())
+        .authority(origin.to_string())
         .path_and_query("/")
         .build()
         .map_err(|error| Failure::NotTheProtocol {
@@ -224,14 +219,13 @@ fn chosen(matcher: &Matcher, endpoint: &Endpoint) -> Result<Option<Proxy>, Failu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Credential;
 
     fn proxy(address: &str) -> Result<Proxy, ProxyError> {
         Proxy::new(&address.into())
     }
 
-    fn endpoint(address: &str) -> Endpoint {
-        Endpoint::new(address, Credential::Mint { access_token: None }).unwrap()
+    fn origin(address: &str) -> Origin {
+        Origin::of(&address.parse().unwrap()).unwrap()
     }
 
     #[test]
@@ -292,7 +286,7 @@ mod tests {
             ("wss://bridge.internal.example", None),
             ("ws://10.1.2.3:8084", None),
         ] {
-            let chosen = chosen(&matcher, &endpoint(address)).unwrap();
+            let chosen = chosen(&matcher, &origin(address)).unwrap();
             assert_eq!(chosen.map(|proxy| proxy.to_string()).as_deref(), name);
         }
     }
@@ -300,7 +294,7 @@ mod tests {
     #[test]
     fn a_proxy_of_a_kind_that_is_not_supported_is_not_gone_round() {
         let matcher = Matcher::builder().all("socks4://proxy.example").build();
-        let failure = chosen(&matcher, &endpoint("wss://bridge.example")).unwrap_err();
+        let failure = chosen(&matcher, &origin("wss://bridge.example")).unwrap_err();
         assert!(matches!(failure, Failure::Unreachable { detail } if detail.contains("socks4")));
     }
 
@@ -313,11 +307,10 @@ mod tests {
             "ws://127.8.0.1",
             "ws://[::1]",
         ] {
-            let endpoint = endpoint(address);
-            assert!(endpoint.is_loopback(), "{address}");
-            assert!(named.to(&endpoint).unwrap().is_some());
-            assert!(Proxies::Never.to(&endpoint).unwrap().is_none());
+            let origin = origin(address);
+            assert!(Proxies::System.to(&origin).unwrap().is_none(), "{address}");
+            assert!(named.to(&origin).unwrap().is_some());
+            assert!(Proxies::Never.to(&origin).unwrap().is_none());
         }
-        assert!(!endpoint("ws://localhost.example").is_loopback());
     }
 }

@@ -13,8 +13,10 @@ use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::connect::Connector;
+use crate::dpop::Prover;
 use crate::endpoint::{Credential, Endpoint};
-use crate::mint::{Order, mint};
+use crate::mint::{Minted, Order, mint};
+use crate::sign_in::{Access, SignIn};
 
 /// A token that is closer to its end than this is not used.
 const FRESH: Duration = Duration::from_secs(5);
@@ -26,6 +28,8 @@ pub struct Token {
     pub value: SecretString,
     /// How much longer it is valid, at least; none where that is not known, or a key.
     pub expires_in: Option<Duration>,
+    /// Has the key that the token is bound to, if it is.
+    pub prover: Option<Arc<Prover>>,
 }
 
 /// How often a token may be used.
@@ -58,12 +62,15 @@ struct Source {
 struct Last {
     token: Option<Kept>,
     failure: Option<Failed>,
+    /// Proves to the token service.
+    prover: Option<Arc<Prover>>,
 }
 
 /// A token for a session, with its end.
 struct Kept {
     session: Option<String>,
     value: SecretString,
+    prover: Option<Arc<Prover>>,
     expires: Time,
 }
 
@@ -99,22 +106,20 @@ impl Tokens {
     /// # Errors
     /// Why none could be had. The next one who asks tries again.
     pub async fn token(&self, session: Option<&str>) -> Result<Token, Failure> {
-        let access_token = match self.0.endpoint.credential() {
-            Credential::Key(key) => {
-                return Ok(Token {
-                    value: key.clone(),
-                    expires_in: None,
-                });
-            }
-            Credential::Mint { access_token } => access_token.as_ref(),
-        };
+        if let Credential::Key(key) | Credential::ApiKey(key) = self.0.endpoint.credential() {
+            return Ok(Token {
+                value: key.clone(),
+                expires_in: None,
+                prover: None,
+            });
+        }
         let ended = self.0.ended.load(Ordering::Acquire);
         let mut last = self.0.last.lock().await;
         if let Some(shared) = last.shared(session, ended, self.0.clock.now()) {
             return shared;
         }
         let asked = self.0.clock.now();
-        let bought = self.0.buy(access_token, session).await;
+        let bought = self.0.buy(&mut last.prover, session).await;
         let request = self.0.ended.fetch_add(1, Ordering::AcqRel) + 1;
         last.failure = bought.as_ref().err().map(|failure| Failed {
             session: session.map(str::to_owned),
@@ -140,6 +145,7 @@ impl Tokens {
             last.token = Some(Kept {
                 session: session.map(str::to_owned),
                 value: token.value.clone(),
+                prover: token.prover.clone(),
                 expires,
             });
         }
@@ -149,19 +155,81 @@ impl Tokens {
 }
 
 impl Source {
+    /// Buys a token, with `known`'s proofs where the key is still that one.
     async fn buy(
         &self,
-        access_token: Option<&SecretString>,
+        known: &mut Option<Arc<Prover>>,
         session: Option<&str>,
     ) -> Result<Token, Failure> {
         let order = Order {
-            access_token,
+            access_token: None,
+            bound: false,
+            prover: None,
             agent: &self.agent,
             session,
             reusable: self.reuse == Reuse::UntilExpiry,
         };
-        mint(&self.connector, &self.endpoint, order).await
+        let minted = match self.endpoint.credential() {
+            Credential::SignedIn(sign_in) => {
+                return self.buy_signed_in(sign_in.as_ref(), known, order).await;
+            }
+            Credential::Mint { access_token } => {
+                let access_token = access_token.as_ref();
+                let order = Order {
+                    access_token,
+                    ..order
+                };
+                mint(&self.connector, &self.endpoint, order).await?
+            }
+            Credential::Key(_) | Credential::ApiKey(_) => {
+                unreachable!("a key is handed out as it is")
+            }
+        };
+        Ok(token(minted, None))
     }
+
+    /// Buys a token in a user's name; where the access token is refused, once more with another one.
+    async fn buy_signed_in(
+        &self,
+        sign_in: &dyn SignIn,
+        known: &mut Option<Arc<Prover>>,
+        order: Order<'_>,
+    ) -> Result<Token, Failure> {
+        let mut access = sign_in.access(None).await?;
+        let mut renewed = false;
+        loop {
+            let prover = prover(known, &access);
+            let order = Order {
+                access_token: Some(&access.token),
+                bound: access.bound,
+                prover: Some(&prover),
+                ..order
+            };
+            match mint(&self.connector, &self.endpoint, order).await {
+                Ok(minted) => return Ok(token(minted, Some(prover))),
+                Err(Failure::Refused { status: 401, .. }) if !renewed => {
+                    access = sign_in.access(Some(&access.token)).await?;
+                    renewed = true;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+}
+
+fn token(minted: Minted, prover: Option<Arc<Prover>>) -> Token {
+    Token {
+        value: minted.value,
+        expires_in: minted.expires_in,
+        prover,
+    }
+}
+
+/// The prover of an access token's key; the known one remembers what the server wants.
+fn prover(known: &mut Option<Arc<Prover>>, access: &Access) -> Arc<Prover> {
+    let same = known.take_if(|known| known.key().thumbprint() == access.key.thumbprint());
+    let prover = same.unwrap_or_else(|| Arc::new(Prover::new(Arc::clone(&access.key))));
+    Arc::clone(known.insert(prover))
 }
 
 impl Last {
@@ -185,6 +253,7 @@ impl Last {
             Ok(Token {
                 value: kept.value.clone(),
                 expires_in: Some(left),
+                prover: kept.prover.clone(),
             })
         })
     }

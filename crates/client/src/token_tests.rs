@@ -244,7 +244,7 @@ async fn an_answer_that_breaks_off_is_the_networks_fault_an_endless_one_the_serv
 
     let asking = service.ask(None).await;
     let asked = service.asked().await;
-    asked.answer("200 OK", "", &" ".repeat(65 << 10)).await;
+    asked.answer("200 OK", "", &" ".repeat(257 << 10)).await;
     let failure = failed(asking).await;
     assert!(
         matches!(failure, Failure::NotTheProtocol { .. }),

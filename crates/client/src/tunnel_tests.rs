@@ -21,6 +21,7 @@ use super::*;
 use crate::connect::Connector;
 use crate::endpoint::{Credential, Endpoint};
 use crate::mint::{Order, mint};
+use crate::token::Token;
 use crate::upgrade::{Wanted, upgrade};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -169,13 +170,19 @@ fn endpoint(url: &str) -> Endpoint {
 async fn come_up(connector: &Connector, endpoint: &Endpoint) -> Result<(), Failure> {
     let order = Order {
         access_token: None,
+        bound: false,
+        prover: None,
         agent: "test",
         session: None,
         reusable: false,
     };
-    let token = mint(connector, endpoint, order).await?;
+    let token = Token {
+        value: mint(connector, endpoint, order).await?.value,
+        expires_in: None,
+        prover: None,
+    };
     let wanted = Wanted {
-        token: &token.value,
+        token: &token,
         agent: "test",
         session: None,
         max_message_bytes: 1 << 20,

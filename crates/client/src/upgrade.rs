@@ -13,7 +13,6 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use offhook_proto::Protocol;
 use offhook_proto::client::Failure;
-use secrecy::SecretString;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -21,9 +20,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::Position;
 
 use crate::connect::{Connection, Connector, Stream};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Credential, Endpoint};
 use crate::limits::{Step, within};
-use crate::mint::{bearer, not_http, refusal};
+use crate::mint::{authorisation, not_http, refusal, secret};
+use crate::token::Token;
 
 /// How this client names itself.
 pub(crate) const USER_AGENT: &str = concat!("Offhook/", env!("CARGO_PKG_VERSION"));
@@ -37,7 +37,7 @@ const MAX_REFUSAL: usize = 64 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     /// The credential,
-    pub(crate) token: &'a SecretString,
+    pub(crate) token: &'a Token,
     /// for which agent or model,
     pub(crate) agent: &'a str,
     /// to resume which session, or to open one,
@@ -65,7 +65,7 @@ pub(crate) async fn upgrade(
 ) -> Result<Upgraded, Failure> {
     let key = generate_key();
     let request = request(endpoint, wanted, &key)?;
-    let Connection { stream, from } = connector.connect(endpoint).await?;
+    let Connection { stream, from } = connector.connect(endpoint.origin()).await?;
     let exchange = exchange(stream, request, &key);
     let (stream, early, protocol) =
         within(Step::Upgrade, connector.limits().answer, exchange).await?;
@@ -125,16 +125,30 @@ fn request(
             &url[Position::BeforeHost..Position::AfterPort],
         )
         .header(header::USER_AGENT, USER_AGENT)
-        .header(header::AUTHORIZATION, bearer(wanted.token)?)
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_VERSION, "13")
         .header(header::SEC_WEBSOCKET_KEY, key)
         .header(header::SEC_WEBSOCKET_PROTOCOL, Protocol::OFFERED.join(", "))
         .body(Empty::new());
-    request.map_err(|error| Failure::NotTheProtocol {
+    let mut request = request.map_err(|error| Failure::NotTheProtocol {
         detail: format!("the upgrade request cannot be built: {error}"),
-    })
+    })?;
+    let Token { value, prover, .. } = wanted.token;
+    let headers = request.headers_mut();
+    if let Credential::ApiKey(_) = endpoint.credential() {
+        headers.insert("api-key", secret("", value)?);
+    } else {
+        headers.insert(
+            header::AUTHORIZATION,
+            authorisation(value, prover.is_some())?,
+        );
+    }
+    if let Some(prover) = prover {
+        let proof = prover.proof(&Method::GET, &endpoint.realtime_url(), Some(value));
+        headers.insert("dpop", proof);
+    }
+    Ok(request)
 }
 
 /// What a server that upgrades has agreed to.

@@ -48,6 +48,7 @@ impl From<Cause> for DropCause {
             Cause::ServerUnstable => Self::ServerUnstable,
             Cause::TokenExpired => Self::TokenExpired,
             Cause::TokenService => Self::TokenService,
+            Cause::SignedOut => Self::SignedOut,
             Cause::Unreachable => Self::Unreachable,
         }
     }
@@ -99,6 +100,7 @@ fn from_failure(failure: Failure, called: Called<'_>) -> Problem {
     let host = called.endpoint.host().to_owned();
     match failure {
         Failure::HostUnknown => Problem::HostUnknown { host },
+        Failure::SignedOut => Problem::SignInNeeded { host },
         Failure::Unreachable { detail } => Problem::Unreachable {
             host: called.endpoint.authority(),
             detail: clause(&detail),

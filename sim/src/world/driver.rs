@@ -80,7 +80,7 @@ impl World {
                     self.renew(conn, &session);
                 }
             }
-            Output::Refresh { conn, event_id } => self.refresh(conn, event_id),
+            Output::Refresh { conn, event_id, .. } => self.refresh(conn, event_id),
             Output::Transmit { conn, frame } => self.client_transmits(conn, frame),
             Output::Ping { conn, payload } => self.send_up(conn, Packet::Ping(payload)),
             Output::Close { conn, close } => {

@@ -222,6 +222,7 @@ export const scenes = {
   ),
   "live-reconnecting-long": gone(
     "token_service",
+    "signed_out",
     { doing: "waiting", retry_in_ms: 4_800 },
     { attempt: 17, held_ms: 30_000, overflow_ms: 41_000, gives_up_in_ms: 49_000 },
   ),

@@ -151,6 +151,7 @@ mod tests {
             DropCause::ServerUnstable,
             DropCause::TokenExpired,
             DropCause::TokenService,
+            DropCause::SignedOut,
             DropCause::Unreachable,
         ];
         for cause in causes {

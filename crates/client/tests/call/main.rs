@@ -14,4 +14,5 @@ mod refresh;
 mod resume;
 mod rig;
 mod secrets;
+mod signed_in;
 mod tls;

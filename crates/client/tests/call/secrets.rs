@@ -109,6 +109,7 @@ async fn whatever_happens_to_tokens() {
 fn nothing_that_holds_a_credential_shows_it() {
     let credentials = [
         Credential::Key("canary-key".into()),
+        Credential::ApiKey("canary-key".into()),
         Credential::Mint {
             access_token: Some("canary-access".into()),
         },

@@ -124,6 +124,8 @@ pub enum DropCause {
     TokenExpired,
     /// No new token could be had.
     TokenService,
+    /// The user has to sign in again.
+    SignedOut,
     /// The server does not answer.
     Unreachable,
 }

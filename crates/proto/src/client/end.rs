@@ -30,6 +30,8 @@ pub enum Failure {
         /// What the server said.
         detail: String,
     },
+    /// The user's sign-in is over: there is no credential until the user signs in again.
+    SignedOut,
     /// What answered does not speak the protocol.
     NotTheProtocol {
         /// What is wrong.
@@ -73,6 +75,8 @@ pub enum Cause {
     TokenExpired,
     /// No fresh token could be had.
     TokenService,
+    /// The user has to sign in again.
+    SignedOut,
     /// The server does not answer.
     Unreachable,
 }

@@ -179,6 +179,8 @@ pub enum Output {
         conn: Conn,
         /// The event's id.
         event_id: String,
+        /// What the server wants in a proof that comes with the token, if it said so.
+        nonce: Option<String>,
     },
     /// Send a message.
     Transmit {

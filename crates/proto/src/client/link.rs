@@ -60,6 +60,8 @@ pub(super) struct Link {
     pub(super) last_error: Option<ErrorDetail>,
     pub(super) acks: Acks,
     pub(super) renewal: Renewal,
+    /// What proofs on this connection have to hold, if the server said so.
+    pub(super) nonce: Option<String>,
     /// When another connection is to take over, as the token expires and cannot be renewed in band.
     pub(super) leave_at: Option<Time>,
 }
@@ -90,6 +92,7 @@ impl Link {
             last_error: None,
             acks: Acks::new(now),
             renewal: Renewal::new(),
+            nonce: None,
             leave_at: None,
         }
     }

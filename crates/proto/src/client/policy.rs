@@ -173,7 +173,9 @@ impl Policy {
                 (Cause::Unreachable | Cause::ServerBusy, _) => mass(&mut self.random),
                 (Cause::ServerRestarting, 0) => mass(&mut self.random),
                 (Cause::NetworkChanged | Cause::Slept | Cause::TokenExpired, 0) => Duration::ZERO,
-                (Cause::ServerFault | Cause::TokenService, tries) => self.backoff(tries),
+                (Cause::ServerFault | Cause::TokenService | Cause::SignedOut, tries) => {
+                    self.backoff(tries)
+                }
                 (_, 0) => self.random.between(Duration::ZERO, self.lone),
                 (_, tries) => self.backoff(tries),
             },

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const CAUSES: [Cause; 12] = [
+const CAUSES: [Cause; 13] = [
     Cause::Dropped,
     Cause::Silent,
     Cause::NetworkDown,
@@ -14,6 +14,7 @@ const CAUSES: [Cause; 12] = [
     Cause::ServerUnstable,
     Cause::TokenExpired,
     Cause::TokenService,
+    Cause::SignedOut,
     Cause::Unreachable,
 ];
 

@@ -259,6 +259,7 @@ impl Client {
         if link.stage != Stage::Opening {
             return;
         }
+        link.nonce = hello.nonce;
         link.renewal.schedule(refresh_in.map(|after| now + after));
         if let (None, Some(expires_at)) = (refresh_in, expires_at) {
             let left = expires_at.saturating_mul(1000).saturating_sub(server_now);

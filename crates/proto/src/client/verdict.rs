@@ -142,6 +142,8 @@ impl Strikes {
                     _ => Verdict::Over(End::Failed(failure)),
                 }
             }
+            // The user may sign in again before the call gives up.
+            Failure::SignedOut => Verdict::again(Cause::SignedOut, Wait::ByCause),
             // Whatever was asked for, it is the server that is not there.
             Failure::HostUnknown | Failure::Unreachable { .. } => {
                 Verdict::again(Cause::Unreachable, Wait::ByCause)

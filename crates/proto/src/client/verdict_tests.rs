@@ -101,7 +101,12 @@ fn a_call_that_never_was_up_is_tried_again_only_where_the_server_says_so() {
     };
     assert!(is_again(&first_failed(refused(503))));
     assert!(is_again(&first_failed(refused(429))));
-    for failure in [refused(401), refused(500), Failure::HostUnknown] {
+    for failure in [
+        refused(401),
+        refused(500),
+        Failure::HostUnknown,
+        Failure::SignedOut,
+    ] {
         assert!(!is_again(&first_failed(failure)));
     }
     assert!(is_again(&first_closed(Close::new(1013, ""), None)));

@@ -127,11 +127,16 @@ impl Client {
             return;
         };
         if link.is_open() && link.renewal.fetched(now, &event_id) {
+            let nonce = link.nonce.clone();
             if self.refreshes.len() == REFRESHES {
                 self.refreshes.pop_front();
             }
             self.refreshes.push_back(event_id.clone());
-            self.out.push_back(Output::Refresh { conn, event_id });
+            self.out.push_back(Output::Refresh {
+                conn,
+                event_id,
+                nonce,
+            });
         }
     }
 

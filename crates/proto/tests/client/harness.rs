@@ -287,7 +287,7 @@ impl Far {
                     continue;
                 }
                 Output::Renew { conn, .. } => Asked::Renew(conn),
-                Output::Refresh { conn, event_id } => Asked::Refresh(conn, event_id),
+                Output::Refresh { conn, event_id, .. } => Asked::Refresh(conn, event_id),
                 Output::Ping { conn, .. } => Asked::Ping(conn),
                 Output::Close { conn, close } => Asked::Close(conn, close),
                 Output::Abort { conn } => Asked::Abort(conn),

@@ -311,7 +311,7 @@ impl Pair {
                     self.client
                         .handle(self.now, client::Input::Renewed { conn });
                 }
-                client::Output::Refresh { conn, event_id } => self.refresh(conn, &event_id),
+                client::Output::Refresh { conn, event_id, .. } => self.refresh(conn, &event_id),
                 client::Output::Transmit { conn, frame } => {
                     self.send(conn, false, Packet::Frame(frame));
                 }

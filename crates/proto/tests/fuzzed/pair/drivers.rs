@@ -64,7 +64,7 @@ impl World {
                 self.assert_up(conn);
                 self.start(self.refresh, |luck| Job::Renew(conn, luck));
             }
-            Output::Refresh { conn, event_id } => {
+            Output::Refresh { conn, event_id, .. } => {
                 let envelope = Envelope {
                     event_id: Some(event_id),
                     ..Envelope::from(ClientEvent::from(SessionRefresh::default()))
