@@ -105,7 +105,9 @@ impl Proxy {
             Failure::NotTheProtocol { detail } => Failure::NotTheProtocol {
                 detail: blamed(detail),
             },
-            other @ (Failure::Refused { .. } | Failure::SignedOut) => other,
+            other @ (Failure::Refused { .. }
+            | Failure::SignedOut
+            | Failure::NoCredential { .. }) => other,
         }
     }
 }

@@ -17,7 +17,8 @@ pub trait SignIn: fmt::Debug + Send + Sync {
     /// one is wanted. May be dropped at any point.
     ///
     /// A user who has to sign in again is [`Failure::SignedOut`]; whatever else keeps a token from
-    /// being had (no network, a provider that is down) says so, as the user is not signed out by it.
+    /// being had (no network, a provider that is down, a locked keyring) says so as
+    /// [`Failure::NoCredential`]: the user is not signed out by it.
     fn access<'a>(&'a self, refused: Option<&'a SecretString>) -> Accessing<'a>;
 }
 

@@ -101,6 +101,7 @@ fn from_failure(failure: Failure, called: Called<'_>) -> Problem {
     match failure {
         Failure::HostUnknown => Problem::HostUnknown { host },
         Failure::SignedOut => Problem::SignInNeeded { host },
+        Failure::NoCredential { detail } => Problem::NoCredential { detail },
         Failure::Unreachable { detail } => Problem::Unreachable {
             host: called.endpoint.authority(),
             detail: clause(&detail),

@@ -72,6 +72,11 @@ pub enum Problem {
         /// The server.
         host: String,
     },
+    /// What proves who is calling is not to be had now.
+    NoCredential {
+        /// Why, as a sentence.
+        detail: String,
+    },
     /// The session or the user's access was revoked.
     Revoked {
         /// The server.

@@ -32,6 +32,12 @@ pub enum Failure {
     },
     /// The user's sign-in is over: there is no credential until the user signs in again.
     SignedOut,
+    /// The credential is not to be had now, for a reason that lies in front of the server: where it
+    /// is kept, or who gives it.
+    NoCredential {
+        /// The reason, as a sentence for the user.
+        detail: String,
+    },
     /// What answered does not speak the protocol.
     NotTheProtocol {
         /// What is wrong.

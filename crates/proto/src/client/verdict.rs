@@ -152,6 +152,7 @@ impl Strikes {
             Failure::Untrusted { .. } | Failure::NotTheProtocol { .. } => {
                 Verdict::again(unreachable, Wait::ByCause)
             }
+            Failure::NoCredential { .. } => Verdict::again(Cause::TokenService, Wait::ByCause),
         }
     }
 }
