@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use url::Url;
 
 use crate::Error;
 
@@ -22,6 +23,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may mint tokens.
     pub access: Access,
+    /// The address by which clients reach the bridge, where something is in front of it
+    /// (`https://voice.example`). Proofs of keys then have to name it; otherwise, `Host`.
+    pub public_url: Option<Url>,
+    /// Whether a proof of a client's key counts at the mint only if it is over a nonce of the
+    /// bridge's (RFC 9449 section 9).
+    pub require_nonce: bool,
     /// The origins whose pages may connect, exactly as a browser sends them
     /// (`https://phone.example`). Programs other than browsers send none and are not concerned.
     pub allowed_origins: Vec<String>,
@@ -88,6 +95,8 @@ impl Config {
         Self {
             listen,
             access,
+            public_url: None,
+            require_nonce: true,
             allowed_origins: Vec::new(),
             allowed_auth: Vec::new(),
             fingerprint: FingerprintPolicy::Signal,

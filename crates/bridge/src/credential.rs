@@ -14,6 +14,8 @@ const COOKIE: &str = "offhook_token";
 pub(crate) enum Method {
     /// `Authorization: Bearer`.
     Header,
+    /// `Authorization: DPoP`, with a proof of the client's key beside it (RFC 9449 section 7.1).
+    Proved,
     /// The subprotocol `openai-insecure-api-key.<token>`.
     Subprotocol,
     /// `?token=`.
@@ -28,12 +30,12 @@ impl Method {
     /// Whether the access token itself is taken this way, as official SDKs send it as their API
     /// key. The other ways are for tokens that are worth little once they leak.
     pub(crate) const fn takes_access_token(self) -> bool {
-        matches!(self, Self::Header | Self::Subprotocol)
+        matches!(self, Self::Header | Self::Proved | Self::Subprotocol)
     }
 
     const fn needs(self) -> Option<AuthMethod> {
         match self {
-            Self::Header | Self::Subprotocol => None,
+            Self::Header | Self::Proved | Self::Subprotocol => None,
             Self::Query => Some(AuthMethod::Query),
             Self::Cookie => Some(AuthMethod::Cookie),
             Self::FirstMessage => Some(AuthMethod::FirstMessage),
@@ -65,7 +67,8 @@ impl Credential {
 pub(crate) enum Unclear {
     /// There is none.
     None,
-    /// There is an `Authorization` header that is not of the `Bearer` scheme, or an empty token.
+    /// There is an `Authorization` header of another scheme than `Bearer` and `DPoP`, or an empty
+    /// token.
     NotBearer,
     /// There is more than one, so that it is unclear which is meant.
     Several,
@@ -96,8 +99,8 @@ pub(crate) fn choose(
     let here = |method| move |token: Option<&str>| (method, token.map(SecretString::from));
     let cookies = cookies(headers).filter(|_| on(Method::Cookie)).map(Some);
     let query = address.token.cloned();
-    let mut found = bearers(headers)
-        .map(here(Method::Header))
+    let mut found = in_header(headers)
+        .map(|(method, token)| here(method)(token))
         .chain(in_protocols(headers).map(here(Method::Subprotocol)))
         .chain(cookies.map(here(Method::Cookie)))
         .chain(query.map(|token| (Method::Query, Some(token))))
@@ -119,12 +122,12 @@ pub(crate) fn choose(
 }
 
 /// Finds the credential of a request that has no upgrade: only the header counts.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<SecretString, Unclear> {
-    let mut bearers = bearers(headers);
-    match (bearers.next(), bearers.next()) {
+pub(crate) fn authorisation(headers: &HeaderMap) -> Result<(Method, SecretString), Unclear> {
+    let mut found = in_header(headers);
+    match (found.next(), found.next()) {
         (None, _) => Err(Unclear::None),
         (Some(_), Some(_)) => Err(Unclear::Several),
-        (Some(Some(token)), None) if !token.is_empty() => Ok(token.into()),
+        (Some((method, Some(token))), None) if !token.is_empty() => Ok((method, token.into())),
         (Some(_), None) => Err(Unclear::NotBearer),
     }
 }
@@ -159,13 +162,21 @@ fn in_protocols(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
         .map(Some)
 }
 
-/// The tokens of `Bearer` headers (RFC 6750 section 2.1); the scheme's case does not matter.
-fn bearers(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+/// The tokens of `Authorization` headers (RFC 6750 section 2.1, RFC 9449 section 7.1); the scheme's
+/// case does not matter.
+fn in_header(headers: &HeaderMap) -> impl Iterator<Item = (Method, Option<&str>)> {
     headers.get_all(header::AUTHORIZATION).iter().map(|value| {
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
+        let value = value.to_str().ok();
+        let Some((scheme, token)) = value.and_then(|value| value.split_once(' ')) else {
+            return (Method::Header, None);
+        };
+        if scheme.eq_ignore_ascii_case("bearer") {
+            (Method::Header, Some(token.trim()))
+        } else if scheme.eq_ignore_ascii_case("dpop") {
+            (Method::Proved, Some(token.trim()))
+        } else {
+            (Method::Header, None)
+        }
     })
 }
 

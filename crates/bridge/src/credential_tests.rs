@@ -44,6 +44,7 @@ fn a_credential_comes_alone_or_not_at_all() {
     let all = &[Query, Cookie, FirstMessage][..];
     let here = |method, token: &str| Ok((method, token.to_owned()));
     let lower = (AUTH, "bearer ek_h");
+    let proved = (AUTH, "dpop ek_p");
     let basic = (AUTH, "Basic YTpi");
     let empty = (AUTH, "Bearer ");
     let plain = (OFFER, "realtime");
@@ -60,6 +61,7 @@ fn a_credential_comes_alone_or_not_at_all() {
             here(Method::Header, "ek_h"),
         ),
         (&[lower], None, false, &[], here(Method::Header, "ek_h")),
+        (&[proved], None, false, &[], here(Method::Proved, "ek_p")),
         (
             &[PROTOCOL],
             None,
@@ -101,6 +103,13 @@ fn a_credential_comes_alone_or_not_at_all() {
         ),
         // Two at once, whether on or not; but a cookie that is off is nobody's doing.
         (&[BEARER, BEARER], None, false, &[], Err(Unclear::Several)),
+        (
+            &[BEARER, (AUTH, "DPoP ek_p")],
+            None,
+            false,
+            &[],
+            Err(Unclear::Several),
+        ),
         (&[BEARER, PROTOCOL], None, false, &[], Err(Unclear::Several)),
         (&[BEARER], Some("ek_q"), false, &[], Err(Unclear::Several)),
         (&[BEARER], Some("ek_q"), false, all, Err(Unclear::Several)),
@@ -133,7 +142,9 @@ fn a_credential_comes_alone_or_not_at_all() {
 
 #[test]
 fn minting_takes_the_header_only() {
-    let one = |pairs: &[_]| bearer(&headers(pairs)).map(|it| it.expose_secret().to_owned());
+    let one = |pairs: &[_]| {
+        authorisation(&headers(pairs)).map(|(_, token)| token.expose_secret().to_owned())
+    };
     assert_eq!(one(&[BEARER, PROTOCOL, JAR]), Ok("ek_h".to_owned()));
     assert_eq!(one(&[PROTOCOL, JAR]), Err(Unclear::None));
     assert_eq!(one(&[BEARER, BEARER]), Err(Unclear::Several));
@@ -150,6 +161,7 @@ fn an_origin_matches_exactly_and_a_cookie_needs_one() {
     for method in [
         None,
         Some(Method::Header),
+        Some(Method::Proved),
         Some(Method::Subprotocol),
         Some(Method::Query),
         Some(Method::Cookie),

@@ -1,5 +1,6 @@
 //! The bridge's HTTP surface: what is shared between requests, and which path does what.
 
+mod access;
 mod admission;
 mod first_message;
 mod mint;
@@ -11,19 +12,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
 use axum::extract::{self, DefaultBodyLimit};
+use axum::http::HeaderValue;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use offhook_proto::Time;
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
+use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
 use crate::token::{Claims, Tokens};
 use crate::upstream::Prompts;
-use crate::{Access, Config, Error, FingerprintPolicy};
+use crate::{Config, Error, FingerprintPolicy};
 use first_message::Strangers;
 use problem::Problem;
 
@@ -42,6 +45,9 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// One permit a session, whether its client is there or may come back.
     slots: Arc<Semaphore>,
+    /// What proofs of keys are over, and which came before.
+    pub(crate) nonces: Nonces,
+    pub(crate) seen: Seen,
     /// Connections that were accepted without a credential, and have to show one first.
     strangers: Arc<Strangers>,
     /// How often a token was used elsewhere than where it was minted.
@@ -64,8 +70,12 @@ pub(crate) enum Closing {
 
 impl State {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
         Ok(Self {
             clock: Clock::start(),
+            nonces: Nonces::new(&key),
+            seen: Seen::new(config.max_sessions),
             tokens: Tokens::new(config.max_sessions)?,
             prompts: Arc::new(Prompts::built_in()?),
             registry: Registry::default(),
@@ -116,19 +126,6 @@ impl State {
                 .await,
         );
     }
-
-    /// Whether `key` is the access token, in a time that does not depend on where it differs. In
-    /// development mode any key is, as anyone who can reach the bridge may mint.
-    fn is_access_token(&self, key: &str) -> bool {
-        match &self.config.access {
-            Access::Token(token) => token
-                .expose_secret()
-                .as_bytes()
-                .ct_eq(key.as_bytes())
-                .into(),
-            Access::Development => true,
-        }
-    }
 }
 
 /// Every path of the bridge.
@@ -140,7 +137,24 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&state), next_nonce))
         .with_state(state)
+}
+
+/// Tells whoever proves a key what the next proof has to be over (RFC 9449 section 8.2).
+async fn next_nonce(
+    extract::State(state): extract::State<Arc<State>>,
+    request: extract::Request,
+    next: Next,
+) -> Response {
+    let proves = request.headers().contains_key(access::PROOF);
+    let mut response = next.run(request).await;
+    if proves {
+        let nonce = state.nonces.current(state.clock.unix_ms() / 1000);
+        let nonce = HeaderValue::from_str(&nonce).expect("it is of base64's letters");
+        response.headers_mut().insert(access::NONCE, nonce);
+    }
+    response
 }
 
 async fn health(extract::State(state): extract::State<Arc<State>>) -> Json<Value> {

@@ -54,6 +54,7 @@ mod embedded;
 mod error;
 mod fingerprint;
 mod http;
+mod proof;
 mod registry;
 mod serve;
 mod session;

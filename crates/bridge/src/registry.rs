@@ -39,6 +39,8 @@ struct Live {
     key: u64,
     user: String,
     agent: String,
+    /// The thumbprint of the key of its client.
+    jkt: Option<String>,
     /// Whether it can be taken up by a second connection.
     resumable: bool,
     attached: bool,
@@ -63,10 +65,11 @@ impl Registry {
         live.is_some_and(|live| live.resumable && live.user == user)
     }
 
-    /// Whether the session is another user's.
-    pub(crate) fn is_foreign(&self, id: &str, user: &str) -> bool {
+    /// Whether the session is another user's, or of another key.
+    pub(crate) fn is_foreign(&self, id: &str, user: &str, jkt: Option<&str>) -> bool {
         let inner = self.lock();
-        inner.live.get(id).is_some_and(|live| live.user != user)
+        let live = inner.live.get(id);
+        live.is_some_and(|live| live.user != user || live.jkt.as_deref() != jkt)
     }
 
     /// Whether at `now`, in s since the Unix epoch, what was minted at `minted` for the session is
@@ -93,6 +96,8 @@ impl Registry {
                 newcomer.pass.session = state.tokens.id("sess");
             } else if live.user != pass.user || live.agent != pass.agent {
                 return newcomer.refuse(Close::new(Close::FORBIDDEN, "session.foreign"));
+            } else if live.jkt.as_deref() != pass.jkt() {
+                return newcomer.refuse(Close::new(Close::MISMATCH, "token.mismatch"));
             } else {
                 match live.newcomers.try_send(newcomer) {
                     Ok(()) => return,
@@ -117,6 +122,7 @@ impl Registry {
             key: entry.key,
             user: pass.user.clone(),
             agent: pass.agent.clone(),
+            jkt: pass.jkt().map(ToOwned::to_owned),
             resumable: pass.protocol.is_offhook(),
             attached: false,
             generation: 0,

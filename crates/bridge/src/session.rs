@@ -3,6 +3,7 @@
 //! Decides nothing: what happens goes into the machines, what they say is done. Connections come
 //! and go; each is run by a task of its own (`link.rs`), so that a slow one holds up nobody.
 
+mod checking;
 mod link;
 mod newcomer;
 mod socket;
@@ -11,8 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offhook_proto::server::{Attach, Config, Input, Output, Received, TokenRefused};
-use offhook_proto::wire::Token;
+use offhook_proto::server::{Attach, Config, Input, Output, Received};
 use offhook_proto::{Close, Conn, Server, Time};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 use tracing::{debug, info, warn};
@@ -21,7 +21,6 @@ use crate::FingerprintPolicy;
 use crate::http::{Closing, State};
 use crate::registry::Entry;
 use crate::spread::Spread;
-use crate::token::Refused;
 use crate::upstream::{self, Agent, Upstream};
 use link::{Limits, Link, Ties};
 pub(crate) use newcomer::{Newcomer, Pass, Shape};
@@ -103,6 +102,8 @@ struct Session {
     entry: Entry,
     user: String,
     agent: String,
+    /// The thumbprint of the key of its client.
+    jkt: Option<String>,
     server: Server,
     upstream: Upstream,
     spread: Spread,
@@ -146,6 +147,7 @@ impl Session {
             entry: entry.clone(),
             user: pass.user.clone(),
             agent: pass.agent.clone(),
+            jkt: pass.jkt().map(ToOwned::to_owned),
             spread: Spread::default(),
             lot,
             links: BTreeMap::new(),
@@ -182,6 +184,8 @@ impl Session {
                 (_, expires_at) => expires_at.map(|at| at - clock.now()),
             }
         });
+        link.proofs = checking::Proofs::of(&pass.key);
+        let nonce = link.proofs.as_ref().map(|proofs| proofs.nonce.clone());
         self.links.insert(conn, link);
         debug!(session = self.entry.id, %conn, resumes = pass.resumes, "a connection came");
         self.state.registry.counted(&self.entry);
@@ -190,6 +194,7 @@ impl Session {
             protocol: pass.protocol,
             resumes: pass.resumes,
             expires_at: pass.expires_at,
+            nonce,
         }));
     }
 
@@ -303,8 +308,9 @@ impl Session {
                 conn,
                 event_id,
                 token,
+                proof,
             } => {
-                let checked = self.check(conn, &token);
+                let checked = self.check(conn, &token, proof.as_deref());
                 self.tell(Input::TokenChecked {
                     conn,
                     event_id,
@@ -341,29 +347,6 @@ impl Session {
             let received = Received::Closed(None);
             self.tell(Input::Received { conn, received });
         }
-    }
-
-    /// Whether a token that came in band counts, and until when.
-    fn check(&self, conn: Conn, token: &Token) -> Result<Time, TokenRefused> {
-        let State { tokens, clock, .. } = &*self.state;
-        let now = clock.unix_ms() / 1000;
-        let refused = |why| match why {
-            Refused::Spent => TokenRefused::Spent,
-            Refused::Invalid | Refused::Expired | Refused::Full => TokenRefused::Invalid,
-        };
-        let claims = tokens.verify(now, token.secret()).map_err(refused)?;
-        if claims.sid != self.entry.id || claims.sub != self.user || claims.agent != self.agent {
-            return Err(TokenRefused::Foreign);
-        }
-        let link = self.links.get(&conn).ok_or(TokenRefused::Invalid)?;
-        if let Some(mismatch) = self.state.mismatch(&claims, link.sender()) {
-            warn!(session = self.entry.id, %conn, %mismatch, "a fresh token was minted elsewhere");
-            if self.state.config.fingerprint == FingerprintPolicy::Enforce {
-                return Err(TokenRefused::Foreign);
-            }
-        }
-        tokens.spend(now, &claims).map_err(refused)?;
-        Ok(clock.at_unix(claims.exp))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
 use offhook_proto::Ids;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,7 +15,7 @@ use crate::fingerprint::{Fingerprint, Mismatch, Sender};
 
 /// How every token starts, as those of the OpenAI API do.
 pub(crate) const PREFIX: &str = "ek_";
-/// Who mints with the access token, as there are no user accounts here.
+/// Who mints with the access token, or in development: there are no user accounts then.
 pub(crate) const USER: &str = "local";
 
 const ISSUER: &str = "offhook-bridge";
@@ -33,6 +35,10 @@ pub(crate) struct Order<'a> {
     /// The session it is to go on with; a new one if none.
     pub(crate) session: Option<&'a str>,
     pub(crate) reusable: bool,
+    /// Whose it is.
+    pub(crate) user: &'a str,
+    /// The thumbprint of the key that it is bound to; any client may use it if none.
+    pub(crate) jkt: Option<&'a str>,
     /// Who asks for it.
     pub(crate) sender: &'a Sender,
 }
@@ -56,9 +62,26 @@ pub(crate) struct Claims {
     /// Whether it opens as many sessions as come until it expires.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) reusable: bool,
+    /// The key that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
     /// Where it was minted, and by what.
     #[serde(rename = "fp")]
     fingerprint: Fingerprint,
+}
+
+/// The key a token is bound to (RFC 9449 section 6.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confirmation {
+    /// Its thumbprint (RFC 7638).
+    pub(crate) jkt: String,
+}
+
+impl Claims {
+    /// The thumbprint of the key it is bound to.
+    pub(crate) fn jkt(&self) -> Option<&str> {
+        self.cnf.as_ref().map(|cnf| cnf.jkt.as_str())
+    }
 }
 
 /// Why a token does not open a session.
@@ -126,12 +149,13 @@ impl Tokens {
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
-            sub: USER.into(),
+            sub: order.user.into(),
             sid: order.session.map_or(fresh, ToOwned::to_owned),
             agent: order.agent.into(),
             iat: now,
             exp: now + order.ttl,
             reusable: order.reusable,
+            cnf: order.jkt.map(|jkt| Confirmation { jkt: jkt.into() }),
             fingerprint: self.fingerprint(&jti, order.sender),
             jti,
         };
@@ -211,6 +235,13 @@ pub(crate) fn is_session_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(known)
 }
 
+/// A text that cannot be guessed, for the proofs of one connection to be over.
+pub(crate) fn random_nonce() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// A token that cannot be guessed, for a process to let itself in.
 pub(crate) fn random_token() -> Result<SecretString, Error> {
     let mut bytes = [0; 32];
@@ -239,6 +270,8 @@ mod tests {
             agent: "test",
             session: None,
             reusable,
+            user: USER,
+            jkt: None,
             sender: &sender("phone"),
         };
         tokens.issue(NOW, order)
@@ -317,6 +350,8 @@ mod tests {
             agent: "test",
             session: Some("sess_1"),
             reusable: false,
+            user: USER,
+            jkt: None,
             sender: &sender("phone"),
         };
         assert_eq!(tokens.issue(NOW, order).1.sid, "sess_1");

@@ -144,6 +144,7 @@ impl World {
             protocol,
             resumes,
             expires_at: Some(self.server_clock.at(expires_at)),
+            nonce: None,
         };
         if let Some((until, after, how)) = self.conditions.flap
             && now < until

@@ -31,6 +31,7 @@ impl World {
             protocol,
             resumes: true,
             expires_at: None,
+            nonce: None,
         };
         self.tell_server(index, server::Input::Attach(attach), Some(conn));
         let slot = &self.slots[index];

@@ -9,12 +9,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tracing::warn;
 
+use super::access::{Shown, unproved};
 use super::problem::Problem;
 use super::{Closing, State};
 use crate::credential::{Credential, InAddress, Method, Unclear, choose, offered, origin_counts};
 use crate::fingerprint::{Peer, Sender};
+use crate::proof::{OverNonce, OverToken, Proof};
 use crate::session::{Pass, Shape};
-use crate::token::{Claims, PREFIX, Refused, USER, is_session_id};
+use crate::token::{Claims, PREFIX, Refused, is_session_id};
 use crate::{AGENT, FingerprintPolicy};
 
 /// The longest life of a token that is taken from an address, in s.
@@ -42,6 +44,8 @@ pub(super) struct Asked {
     pub(super) selected: Option<&'static str>,
     shape: Shape,
     pub(super) sender: Sender,
+    /// The proof of a key that came along, and of what it has to be.
+    shown: Shown,
 }
 
 impl Asked {
@@ -93,6 +97,7 @@ impl Asked {
             selected,
             shape: shape(headers),
             sender: Sender::new(peer, headers),
+            shown: Shown::read(state, "GET", headers, uri),
         };
         Ok((asked, credential))
     }
@@ -113,11 +118,9 @@ pub(super) fn admit(
     state: &Arc<State>,
     now: u64,
     asked: &Asked,
-    method: Method,
-    credential: &SecretString,
+    holder: &Holder,
 ) -> Result<Pass, Problem> {
-    let claims = authorise(state, now, method, credential)?;
-    let claims = claims.as_ref();
+    let claims = holder.claims.as_ref();
     let agent = claims.map_or(AGENT, |claims| &claims.agent);
     if asked.agent.as_deref().is_some_and(|asked| asked != agent) {
         return Err(Problem::agent());
@@ -128,16 +131,21 @@ pub(super) fn admit(
     {
         return Err(Problem::other_session());
     }
-    let user = claims.map_or(USER, |claims| &claims.sub);
+    let (user, jkt) = (holder.user.as_str(), holder.jkt.as_deref());
     let session = match (wanted, claims) {
         (Some(wanted), _) => wanted.to_owned(),
         // A reusable token opens several sessions, which must not share an id.
         (None, Some(claims)) if !claims.reusable => claims.sid.clone(),
         (None, _) => state.tokens.id("sess"),
     };
-    let minted = claims.map(|claims| claims.iat);
-    if state.registry.is_revoked(now, &session, user, minted) {
+    if state
+        .registry
+        .is_revoked(now, &session, user, holder.minted)
+    {
         return Err(Problem::revoked());
+    }
+    if wanted.is_some_and(|wanted| state.registry.is_foreign(wanted, user, jkt)) {
+        return Err(Problem::other_session());
     }
     check_open(state)?;
     let mismatch = claims.and_then(|claims| state.mismatch(claims, &asked.sender));
@@ -154,6 +162,9 @@ pub(super) fn admit(
     } else {
         Some(state.slot().ok_or_else(Problem::full)?)
     };
+    if let Some(proof) = &holder.proof {
+        state.seen.spend(now, proof).map_err(unproved)?;
+    }
     if let Some(claims) = claims {
         state.tokens.spend(now, claims).map_err(refused)?;
     }
@@ -162,8 +173,9 @@ pub(super) fn admit(
         resumes: wanted.is_some(),
         user: user.to_owned(),
         agent: agent.to_owned(),
-        minted,
-        expires_at: claims.map(|claims| state.clock.at_unix(claims.exp)),
+        minted: holder.minted,
+        expires_at: holder.expires_at.map(|at| state.clock.at_unix(at)),
+        key: jkt.map(|jkt| (jkt.to_owned(), asked.shown.target().clone())),
         slot,
         model: asked.model.clone().unwrap_or_else(|| AGENT.into()),
         protocol: asked.protocol,
@@ -173,25 +185,73 @@ pub(super) fn admit(
     })
 }
 
-/// What a credential grants: a token's claims, or none for the access token itself.
-fn authorise(
+/// What a credential grants, and to whom.
+#[derive(Debug)]
+pub(super) struct Holder {
+    /// What a token says; none for the access token itself.
+    claims: Option<Claims>,
+    user: String,
+    /// When it was minted, in s since the Unix epoch; none for one that was not.
+    minted: Option<u64>,
+    /// When it expires, in s since the Unix epoch; none if it does not.
+    expires_at: Option<u64>,
+    /// The thumbprint of the key it is bound to.
+    jkt: Option<String>,
+    /// The proof of that, which nobody has looked for among those that came before.
+    proof: Option<Proof>,
+}
+
+/// Finds out what a credential grants. One that is bound to a key is worth nothing without a proof
+/// of that key (RFC 9449 section 7.1), however it comes.
+pub(super) async fn authorise(
     state: &State,
     now: u64,
+    asked: &Asked,
     method: Method,
     credential: &SecretString,
-) -> Result<Option<Claims>, Problem> {
-    if credential.expose_secret().starts_with(PREFIX) {
+) -> Result<Holder, Problem> {
+    let mut holder = if credential.expose_secret().starts_with(PREFIX) {
         let claims = state.tokens.verify(now, credential).map_err(refused)?;
         let short = !claims.reusable && claims.exp - claims.iat <= MAX_IN_ADDRESS;
         if method == Method::Query && !short {
             return Err(Problem::not_for_addresses());
         }
-        return Ok(Some(claims));
+        Holder {
+            user: claims.sub.clone(),
+            minted: Some(claims.iat),
+            expires_at: Some(claims.exp),
+            jkt: claims.jkt().map(ToOwned::to_owned),
+            claims: Some(claims),
+            proof: None,
+        }
+    } else if method.takes_access_token() {
+        let grant = state.grant(now, credential).await?;
+        Holder {
+            claims: None,
+            user: grant.user,
+            minted: grant.minted,
+            expires_at: grant.expires_at,
+            jkt: grant.jkt,
+            proof: None,
+        }
+    } else {
+        return Err(Problem::bad_credential());
+    };
+    let cannot_prove = matches!(method, Method::Header | Method::FirstMessage);
+    if holder.jkt.is_some() && cannot_prove {
+        return Err(Problem::proof());
     }
-    if method.takes_access_token() && state.is_access_token(credential.expose_secret()) {
-        return Ok(None);
+    if holder.jkt.is_some() || method == Method::Proved {
+        // The token is single-use or short-lived: another round trip for a nonce would only delay
+        // the call.
+        let over = OverToken::Needed(credential.expose_secret());
+        let proof = asked.shown.check(now, over, OverNonce::Free)?;
+        if holder.jkt.as_ref().is_some_and(|jkt| *jkt != proof.jkt) {
+            return Err(Problem::proof());
+        }
+        holder.proof = Some(proof);
     }
-    Err(Problem::bad_credential())
+    Ok(holder)
 }
 
 pub(super) fn unclear(why: Unclear) -> Problem {

@@ -2,8 +2,10 @@
 
 use axum::http::HeaderName;
 
+use futures_util::FutureExt as _;
+
 use super::*;
-use crate::token::Order;
+use crate::token::{Order, USER};
 use crate::{Access, AuthMethod, Config};
 
 const NOW: u64 = 1_700_000_000;
@@ -22,6 +24,8 @@ fn issue(state: &State, change: impl FnOnce(&mut Order<'_>)) -> SecretString {
         agent: AGENT,
         session: None,
         reusable: false,
+        user: USER,
+        jkt: None,
         sender: &sender,
     };
     change(&mut order);
@@ -42,7 +46,10 @@ fn try_with(
     let uri = format!("/v1/realtime{query}").parse().unwrap();
     let (asked, credential) = Asked::read(state, &headers, &uri, None)?;
     match credential {
-        Credential::Here(method, credential) => admit(state, now, &asked, method, &credential),
+        Credential::Here(method, credential) => {
+            let holder = authorise(state, now, &asked, method, &credential).now_or_never();
+            admit(state, now, &asked, &holder.expect("no issuer is asked")?)
+        }
         Credential::Later => panic!("there is no message here"),
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::State;
-use super::admission::{Asked, admit};
+use super::admission::{Asked, admit, authorise};
 use crate::credential::Method;
 use crate::fingerprint::Place;
 use crate::session::{Client, Heard, Newcomer, Pass, Socket};
@@ -97,8 +97,8 @@ pub(super) async fn hear(state: Arc<State>, upgrade: OnUpgrade, asked: Asked, st
         heard = timeout(DEADLINE, poll_fn(|cx| socket.poll_heard(cx))) => heard,
         () = state.shutdown() => Ok(Heard::Closed(None)),
     };
-    let refusal = match heard {
-        Ok(heard) => match read(&heard).and_then(|token| let_in(&state, &asked, &token)) {
+    let refusal = match heard.map(|heard| read(&heard)) {
+        Ok(Ok(token)) => match let_in(&state, &asked, &token).await {
             Ok(pass) => {
                 drop(stranger);
                 socket.trust();
@@ -106,6 +106,7 @@ pub(super) async fn hear(state: Arc<State>, upgrade: OnUpgrade, asked: Asked, st
             }
             Err(refusal) => refusal,
         },
+        Ok(Err(refusal)) => refusal,
         Err(_) => Refusal::close(Close::AUTH_TIMEOUT, "auth.timeout"),
     };
     refuse(&state, socket, refusal).await;
@@ -141,9 +142,11 @@ fn read(heard: &Heard) -> Result<Token, Refusal> {
     }
 }
 
-fn let_in(state: &Arc<State>, asked: &Asked, token: &Token) -> Result<Pass, Refusal> {
+async fn let_in(state: &Arc<State>, asked: &Asked, token: &Token) -> Result<Pass, Refusal> {
     let now = state.clock.unix_ms() / 1000;
-    admit(state, now, asked, Method::FirstMessage, token.secret()).map_err(|problem| {
+    let holder = authorise(state, now, asked, Method::FirstMessage, token.secret()).await;
+    let admitted = holder.and_then(|holder| admit(state, now, asked, &holder));
+    admitted.map_err(|problem| {
         let (error, close) = problem.after_upgrade();
         let error = Some(Box::new(error));
         Refusal { error, close }

@@ -7,19 +7,19 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract;
 use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::State;
-use super::admission::unclear;
+use super::access::{Caller, Shown, caller};
 use super::problem::Problem;
 use crate::config::TOKEN_TTL;
-use crate::credential::{Unclear, bearer, origin_counts};
+use crate::credential::origin_counts;
 use crate::fingerprint::{Peer, Sender};
-use crate::token::{Order, USER, is_session_id};
-use crate::{AGENT, Access, Config};
+use crate::token::{Order, is_session_id};
+use crate::{AGENT, Config};
 
 /// The body; all of it is optional, so is the body itself.
 #[derive(Debug, Default, Deserialize)]
@@ -69,13 +69,16 @@ struct Extension {
 pub(super) async fn client_secrets(
     extract::State(state): extract::State<Arc<State>>,
     peer: Option<axum::Extension<Peer>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     if !origin_counts(&headers, &state.config.allowed_origins, None) {
         return Err(Problem::origin());
     }
-    authorise(&state, &headers)?;
+    let now = state.clock.unix_ms() / 1000;
+    let shown = Shown::read(&state, "POST", &headers, &uri);
+    let Caller { grant, jkt } = caller(&state, now, &headers, &shown).await?;
     let body = body.map_err(|rejection| Problem::body(&rejection))?;
     let mint = if body.is_empty() {
         Mint::default()
@@ -84,15 +87,14 @@ pub(super) async fn client_secrets(
             .map_err(|error| Problem::unreadable(&format!("The body cannot be used: {error}.")))?
     };
     mint.check(&state.config)?;
-    let now = state.clock.unix_ms() / 1000;
     let session = mint.session.id.as_deref();
-    if let Some(session) = session {
-        if state.registry.is_revoked(now, session, USER, None) {
-            return Err(Problem::revoked());
-        }
-        if state.registry.is_foreign(session, USER) {
-            return Err(Problem::other_session());
-        }
+    let (user, jkt) = (grant.user.as_str(), jkt.as_deref());
+    let is_revoked = |session| state.registry.is_revoked(now, session, user, grant.minted);
+    if is_revoked(session.unwrap_or_default()) {
+        return Err(Problem::revoked());
+    }
+    if session.is_some_and(|session| state.registry.is_foreign(session, user, jkt)) {
+        return Err(Problem::other_session());
     }
     let order = Order {
         ttl: mint
@@ -103,6 +105,8 @@ pub(super) async fn client_secrets(
         agent: AGENT,
         session,
         reusable: mint.offhook.reusable,
+        user,
+        jkt,
         sender: &Sender::new(peer.map(|axum::Extension(peer)| peer), &headers),
     };
     let (token, claims) = state.tokens.issue(now, order);
@@ -117,17 +121,6 @@ pub(super) async fn client_secrets(
             "agent": claims.agent,
         },
     })))
-}
-
-fn authorise(state: &State, headers: &HeaderMap) -> Result<(), Problem> {
-    match (bearer(headers), &state.config.access) {
-        (Err(Unclear::Several), _) => Err(Problem::several_credentials()),
-        // Whoever reaches a bridge in development mode may mint, with any key or none.
-        (_, Access::Development) => Ok(()),
-        (Ok(key), Access::Token(_)) if state.is_access_token(key.expose_secret()) => Ok(()),
-        (Ok(_), Access::Token(_)) => Err(Problem::bad_credential()),
-        (Err(why), Access::Token(_)) => Err(unclear(why)),
-    }
 }
 
 impl Mint {

@@ -152,6 +152,27 @@ impl Problem {
         Self::unauthorised("token_expired", "The token has expired; mint a new one.")
     }
 
+    /// A proof of the client's key is missing, or does not count. Why exactly helps nobody but
+    /// whoever has no key.
+    pub(super) fn proof() -> Self {
+        let message =
+            "The token is bound to a key, and no proof of that key came that counts here.";
+        Self::proof_wanted("invalid_dpop_proof", message)
+    }
+
+    /// The proof is not over a nonce of this bridge's.
+    pub(super) fn nonce() -> Self {
+        let message = "The proof has to be over the nonce in the header DPoP-Nonce.";
+        Self::proof_wanted("use_dpop_nonce", message)
+    }
+
+    fn proof_wanted(code: &'static str, message: &str) -> Self {
+        let challenge = format!("DPoP error=\"{code}\", algs=\"ES256\"");
+        let challenge = HeaderValue::from_str(&challenge).expect("codes are plain words");
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+            .with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
     fn unauthorised(code: &'static str, message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
-use super::admission::{Asked, admit, check_open};
+use super::admission::{Asked, admit, authorise, check_open};
 use super::problem::Problem;
 use super::{State, first_message};
 use crate::credential::Credential;
@@ -32,7 +32,8 @@ pub(super) async fn realtime(
     let selected = asked.selected;
     match credential {
         Credential::Here(method, credential) => {
-            let pass = admit(&state, now, &asked, method, &credential)?;
+            let holder = authorise(&state, now, &asked, method, &credential).await?;
+            let pass = admit(&state, now, &asked, &holder)?;
             tokio::spawn(enter(state, hyper::upgrade::on(&mut request), pass));
         }
         Credential::Later => {

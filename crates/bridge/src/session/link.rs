@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tracing::debug;
 
+use super::checking::Proofs;
 use super::socket::{Heard, Socket, close_message};
 use crate::clock::Clock;
 use crate::fingerprint::Sender;
@@ -59,6 +60,8 @@ pub(super) struct Link {
     /// How long the client has to bring a token from where it is, where it has come with one from
     /// elsewhere and was not asked yet.
     pub(super) proof_within: Option<Duration>,
+    /// What proofs on it have to be, where its token is bound to a key.
+    pub(super) proofs: Option<Proofs>,
     is_plain: bool,
     closing: bool,
 }
@@ -135,6 +138,7 @@ impl Link {
             task: task.abort_handle(),
             sender,
             proof_within: None,
+            proofs: None,
             is_plain: !protocol.is_offhook(),
             closing: false,
         }

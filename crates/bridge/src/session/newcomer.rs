@@ -7,6 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::socket::{Client, Socket};
 use crate::fingerprint::{Mismatch, Sender};
+use crate::proof::Target;
 
 /// What a client was let in with, and what was agreed on the upgrade.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Pass {
     pub(crate) minted: Option<u64>,
     /// When its token expires; none if it does not.
     pub(crate) expires_at: Option<Time>,
+    /// The thumbprint of the key that its token is bound to, and the address that proofs of it name.
+    pub(crate) key: Option<(String, Target)>,
     /// Room for the session, where one has to be made.
     pub(crate) slot: Option<OwnedSemaphorePermit>,
     /// The model the client asked for; the agent's name if none.
@@ -30,6 +33,13 @@ pub(crate) struct Pass {
     pub(crate) sender: Sender,
     /// How it differs from the one its token was minted by.
     pub(crate) mismatch: Option<Mismatch>,
+}
+
+impl Pass {
+    /// The thumbprint of the key that its token is bound to.
+    pub(crate) fn jkt(&self) -> Option<&str> {
+        self.key.as_ref().map(|(jkt, _)| jkt.as_str())
+    }
 }
 
 /// Which API the client was written for.

@@ -27,6 +27,8 @@ pub(crate) struct Line {
     pub(crate) acks: bool,
     /// What came between the hello and `session.created`.
     pub(crate) early: Vec<Value>,
+    /// The hello of its first connection.
+    pub(crate) hello: Value,
     protocol: &'static str,
     samples: u32,
 }
@@ -59,6 +61,7 @@ impl Line {
             protocol,
             samples: 0,
             early: Vec::new(),
+            hello,
         };
         loop {
             let event = line.next().await;

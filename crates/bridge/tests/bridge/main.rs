@@ -6,10 +6,15 @@
 
 mod admission;
 mod calls;
+mod clock;
 mod drain;
+#[path = "../../src/proof/signing.rs"]
+mod key;
+mod keys;
 mod line;
 mod presenting;
 mod program;
+mod prover;
 mod renewal;
 mod resume;
 mod revocation;

@@ -82,6 +82,11 @@ impl Client {
         }
     }
 
+    /// The bridge's address, as its clients write it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn mint(&self) -> RequestBuilder {
         let url = format!("http://{}/v1/realtime/client_secrets", self.address);
         self.http.post(url)

@@ -1,6 +1,7 @@
 //! One connection of the session, and the ones that are on their way out.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use core::time::Duration;
 
 use super::Config;
@@ -27,6 +28,8 @@ pub(super) struct Attachment {
     /// Until when it has to say from where it goes on.
     pub(super) resume_by: Time,
     pub(super) credential: Credential,
+    /// What proofs on it have to be over.
+    pub(super) nonce: Option<String>,
     /// What its client was told of when to come back.
     pub(super) told_spread: Duration,
     /// The first event kept for the client, and the last one had from it, when it came. While it
@@ -48,6 +51,7 @@ impl Attachment {
             ack_at: now + config.heartbeat,
             resume_by: now + config.resume_timeout,
             credential: Credential::new(attach.expires_at),
+            nonce: attach.nonce.clone(),
             told_spread: Duration::ZERO,
             kept_from: 1,
             had: 0,
@@ -122,10 +126,10 @@ impl Leaving {
 /// A bridge that will be gone soon.
 #[derive(Debug)]
 pub(super) struct Draining {
-    pub(super) reason: alloc::string::String,
+    pub(super) reason: String,
     pub(super) deadline: Time,
     pub(super) reconnect_after: Duration,
-    pub(super) resume_url: Option<alloc::string::String>,
+    pub(super) resume_url: Option<String>,
 }
 
 #[cfg(test)]
@@ -163,6 +167,7 @@ mod tests {
                 protocol,
                 resumes: false,
                 expires_at: None,
+                nonce: None,
             };
             Attachment::new(&attach, 1, at(0), &config).silent_at(&config)
         };

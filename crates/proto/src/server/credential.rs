@@ -103,10 +103,12 @@ impl TokenRefused {
                 "token_invalid",
                 "The token is not valid, or it has expired.",
             ),
-            Self::Foreign => (
-                "token_foreign",
-                "The token is of another session, user or key.",
+            Self::Foreign => ("token_foreign", "The token is of another session or user."),
+            Self::Unproved => (
+                "proof_invalid",
+                "The token is bound to a key, and no proof of it came that counts.",
             ),
+            Self::OtherKey => ("token_foreign", "The token is of another key."),
             Self::Spent => ("token_spent", "The token was used before."),
         }
     }

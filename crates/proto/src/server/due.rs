@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// The session goes on without its connection.
-    fn lose(&mut self, now: Time, reason: Reason) {
+    pub(super) fn lose(&mut self, now: Time, reason: Reason) {
         let Some(current) = &self.current else {
             return;
         };

@@ -75,6 +75,9 @@ pub struct Attach {
     pub resumes: bool,
     /// When its token expires; none if the credential does not.
     pub expires_at: Option<Time>,
+    /// What proofs on it have to be over, where its token is bound to a key: random, of this
+    /// connection only.
+    pub nonce: Option<String>,
 }
 
 /// What happened.
@@ -155,8 +158,12 @@ pub enum Received<'a> {
 pub enum TokenRefused {
     /// Not a token of ours, or an expired one.
     Invalid,
-    /// Of another session, user or key.
+    /// Of another session or user.
     Foreign,
+    /// Bound to a key, without a proof of it that counts.
+    Unproved,
+    /// Of another key than the session's. The connection is closed.
+    OtherKey,
     /// Used before.
     Spent,
 }
@@ -199,6 +206,8 @@ pub enum Output {
         event_id: Option<String>,
         /// The token.
         token: Token,
+        /// The proof that came with it.
+        proof: Option<String>,
     },
     /// Give an event to the upstream. Audio that came as an event stays one.
     Upstream(Envelope<ClientEvent>),

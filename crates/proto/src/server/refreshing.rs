@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use super::reason::Reason;
 use super::saying::millis;
 use super::{Output, Server, TokenRefused};
 use crate::wire::client::SessionRefresh;
@@ -23,12 +24,13 @@ impl Server {
             let message = "Another token of this connection is being checked.";
             return self.refuse(now, "refresh_in_progress", message, event_id);
         }
-        let SessionRefresh { token, .. } = refresh;
+        let SessionRefresh { token, proof, .. } = refresh;
         let conn = current.conn;
         self.out.push_back(Output::CheckToken {
             conn,
             event_id,
             token,
+            proof,
         });
     }
 
@@ -56,6 +58,9 @@ impl Server {
             Err(refused) => {
                 let (code, message) = refused.told();
                 self.say_error(now, code, message, event_id);
+                if refused == TokenRefused::OtherKey {
+                    self.lose(now, Reason::Moved);
+                }
             }
         }
     }

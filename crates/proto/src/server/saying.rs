@@ -115,7 +115,7 @@ impl Server {
             expires_at: credential.expires_at().map(|at| self.unix_s(at)),
             refresh_in_ms: credential.refresh_in(now, &mut self.random).map(millis),
             reconnect_within_ms: Some(millis(self.spread)),
-            nonce: None,
+            nonce: connection.nonce.clone(),
             features: Vec::new(),
             extra: Fields::new(),
         };

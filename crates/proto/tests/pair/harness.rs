@@ -286,6 +286,7 @@ impl Pair {
             protocol: self.protocol,
             resumes: wanted.is_some(),
             expires_at: Some(self.now + Duration::from_secs(60)),
+            nonce: None,
         };
         let input = server::Input::Attach(attach);
         self.sessions[index].server.handle(self.now, input);

@@ -114,6 +114,7 @@ impl Rig {
             protocol,
             resumes,
             expires_at,
+            nonce: Some("nonce".into()),
         }));
     }
 

@@ -104,6 +104,7 @@ fn a_token_that_is_not_taken_is_answered_and_the_old_one_stands() {
         (TokenRefused::Invalid, "token_invalid"),
         (TokenRefused::Foreign, "token_foreign"),
         (TokenRefused::Spent, "token_spent"),
+        (TokenRefused::Unproved, "proof_invalid"),
     ] {
         let mut rig = rig();
         refresh(&mut rig, "event_1");
@@ -115,6 +116,37 @@ fn a_token_that_is_not_taken_is_answered_and_the_old_one_stands() {
         rig.run_with(1, ms(85_000));
         assert_eq!(rig.code_of(1), Some(Close::TOKEN_EXPIRED), "{code}");
     }
+}
+
+#[test]
+fn a_token_of_another_key_ends_the_connection_and_not_the_session() {
+    let mut rig = rig();
+    refresh(&mut rig, "event_1");
+    checked(&mut rig, "event_1", Err(TokenRefused::OtherKey));
+    let expected = ("token_foreign".to_owned(), "event_1".to_owned());
+    assert_eq!(error(&rig), expected);
+    assert_eq!(rig.code_of(1), Some(Close::MISMATCH));
+    rig.attach_with(2, V1, true, Some(at(60)));
+    assert!(rig.close_of(2).is_none());
+}
+
+#[test]
+fn the_hello_has_the_nonce_and_a_proof_goes_with_its_token() {
+    let mut rig = rig();
+    let ServerEvent::Hello(hello) = rig.last(1, "offhook.hello") else {
+        panic!("it is a hello")
+    };
+    assert_eq!(hello.nonce.as_deref(), Some("nonce"));
+    let refresh = SessionRefresh {
+        proof: Some("a proof".into()),
+        ..SessionRefresh::default()
+    };
+    rig.text(1, &Envelope::from(ClientEvent::from(refresh)).encode());
+    let proofs = rig.outputs.iter().filter_map(|output| match output {
+        Output::CheckToken { proof, .. } => Some(proof.as_deref()),
+        _ => None,
+    });
+    assert_eq!(proofs.collect::<Vec<_>>(), [Some("a proof")]);
 }
 
 #[test]

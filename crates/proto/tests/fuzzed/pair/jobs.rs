@@ -102,6 +102,7 @@ impl World {
             protocol,
             resumes: wanted.is_some(),
             expires_at: self.ttl.map(|ttl| now + ttl),
+            nonce: None,
         };
         self.sessions[session]
             .server
