@@ -1,13 +1,17 @@
 //! What a bridge is told: where it listens, who may use it, how much it takes.
 
+mod access;
+
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
 use crate::Error;
+use crate::issuer::is_safe;
+pub(crate) use access::LOCAL_CLIENT;
+pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
 
 /// Where a bridge listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8084";
@@ -51,15 +55,6 @@ pub struct Config {
     pub drain: Duration,
     /// The time over which those sessions are told to come back, each at a moment of its own.
     pub return_spread: Duration,
-}
-
-/// Who may mint tokens and open sessions.
-#[derive(Debug, Clone)]
-pub enum Access {
-    /// Whoever has this token, presented as `Authorization: Bearer`.
-    Token(SecretString),
-    /// Anyone on this machine; only on a loopback address.
-    Development,
 }
 
 /// A way to present a token that is off unless allowed.
@@ -124,11 +119,25 @@ impl Config {
                 asked: self.resume_window,
             });
         }
-        match self.access {
-            Access::Development if !address.ip().is_loopback() => {
-                Err(Error::OpenToTheNetwork { address })
+        let is_here = address.ip().is_loopback();
+        match &self.access {
+            Access::Development if !is_here => Err(Error::OpenToTheNetwork { address }),
+            Access::Local(_) if !is_here => Err(Error::LocalOnTheNetwork { address }),
+            Access::Issuers(issuers) => {
+                if issuers.is_empty() {
+                    return Err(Error::NoIssuer);
+                }
+                let addresses = issuers
+                    .iter()
+                    .flat_map(|it| [&it.issuer].into_iter().chain(&it.jwks_uri));
+                match addresses.into_iter().find(|address| !is_safe(address)) {
+                    Some(address) => Err(Error::InsecureIssuer {
+                        address: address.to_string(),
+                    }),
+                    None => Ok(()),
+                }
             }
-            Access::Development | Access::Token(_) => Ok(()),
+            Access::Development | Access::Local(_) | Access::Token(_) => Ok(()),
         }
     }
 }
@@ -152,6 +161,24 @@ mod tests {
         ));
         let access = Access::Token("secret".into());
         assert!(check(Config::new("0.0.0.0:8084".parse().unwrap(), access)).is_ok());
+    }
+
+    #[test]
+    fn issuers_are_asked_where_nobody_can_meddle() {
+        let check = |access| {
+            let config = Config::new("0.0.0.0:8084".parse().unwrap(), access);
+            config.check(config.listen)
+        };
+        let issuer = |url: &str| IssuerConfig::new(url.parse().unwrap(), "bridge", "offhook");
+        let with = |url| check(Access::Issuers(vec![issuer(url)]));
+        assert!(with("https://login.example").is_ok());
+        assert!(with("http://127.0.0.1:9000").is_ok());
+        let refused = with("http://login.example");
+        assert!(matches!(refused, Err(Error::InsecureIssuer { .. })));
+        let none = check(Access::Issuers(Vec::new()));
+        assert!(matches!(none, Err(Error::NoIssuer)));
+        let local = check(Access::Local(LocalIssuerConfig::default()));
+        assert!(matches!(local, Err(Error::LocalOnTheNetwork { .. })));
     }
 
     #[test]

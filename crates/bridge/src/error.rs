@@ -31,6 +31,31 @@ pub enum Error {
         /// The address.
         address: SocketAddr,
     },
+    /// Other machines could reach an issuer that asks for no password.
+    #[error(
+        "the bridge will not listen on {address} with its own issuer, which lets everybody sign in; let it listen on 127.0.0.1, or name another issuer"
+    )]
+    LocalOnTheNetwork {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Access tokens are to be those of an issuer, and there is none.
+    #[error("no issuer of access tokens is named, so nobody could use the bridge")]
+    NoIssuer,
+    /// What comes from an issuer's address could be changed on its way.
+    #[error(
+        "the issuer's address {address} does not begin with https://, so anyone on the way could change its keys"
+    )]
+    InsecureIssuer {
+        /// The address.
+        address: String,
+    },
+    /// Issuers cannot be asked for their keys.
+    #[error("issuers cannot be asked for their keys: {detail}")]
+    Outgoing {
+        /// Why.
+        detail: String,
+    },
     /// Tokens cannot live for as long as configured.
     #[error(
         "tokens cannot live for {usual} s, and {shortest} s at least: their lifetimes are between 1 and 120 s, and the usual one is not below the shortest"

@@ -22,11 +22,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
+use crate::issuer::Issuers;
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
 use crate::token::{Claims, Tokens};
 use crate::upstream::Prompts;
-use crate::{Config, Error, FingerprintPolicy};
+use crate::{Access, Config, Error, FingerprintPolicy};
 use first_message::Strangers;
 use problem::Problem;
 
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// One permit a session, whether its client is there or may come back.
     slots: Arc<Semaphore>,
+    /// Whose access tokens count, where that is not the operator's.
+    pub(crate) issuers: Option<Issuers>,
     /// What proofs of keys are over, and which came before.
     pub(crate) nonces: Nonces,
     pub(crate) seen: Seen,
@@ -74,6 +77,10 @@ impl State {
         getrandom::fill(&mut key)?;
         Ok(Self {
             clock: Clock::start(),
+            issuers: match &config.access {
+                Access::Issuers(issuers) => Some(Issuers::new(issuers)?),
+                Access::Local(_) | Access::Token(_) | Access::Development => None,
+            },
             nonces: Nonces::new(&key),
             seen: Seen::new(config.max_sessions),
             tokens: Tokens::new(config.max_sessions)?,

@@ -54,6 +54,7 @@ mod embedded;
 mod error;
 mod fingerprint;
 mod http;
+mod issuer;
 mod proof;
 mod registry;
 mod serve;
@@ -68,7 +69,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-pub use config::{Access, AuthMethod, Config, DEFAULT_ADDRESS, FingerprintPolicy};
+pub use config::{
+    Access, AuthMethod, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy, IssuerConfig,
+    LocalIssuerConfig,
+};
 pub use embedded::Embedded;
 pub use error::Error;
 pub use sessions::{SessionInfo, SessionState, Sessions};

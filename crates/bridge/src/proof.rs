@@ -204,12 +204,12 @@ fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     clippy::cast_sign_loss,
     reason = "it was just looked at"
 )]
-fn whole(time: f64) -> Option<u64> {
+pub(crate) fn whole(time: f64) -> Option<u64> {
     (0.0..1e15).contains(&time).then_some(time as u64)
 }
 
 #[cfg(test)]
-mod signing;
+pub(crate) mod signing;
 #[cfg(test)]
 #[path = "proof/tests.rs"]
 mod tests;

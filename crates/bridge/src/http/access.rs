@@ -9,6 +9,7 @@ use super::State;
 use super::problem::Problem;
 use crate::Access;
 use crate::credential::{Method, Unclear, authorisation};
+use crate::issuer;
 use crate::proof::{Expected, OverNonce, OverToken, Proof, Refused, Target, same};
 use crate::token::USER;
 
@@ -43,11 +44,7 @@ impl Grant {
 
 impl State {
     /// What an access token grants at `now`, in s since the Unix epoch.
-    #[expect(
-        clippy::unused_async,
-        reason = "an issuer's keys may have to be fetched"
-    )]
-    pub(super) async fn grant(&self, _now: u64, key: &SecretString) -> Result<Grant, Problem> {
+    pub(super) async fn grant(&self, now: u64, key: &SecretString) -> Result<Grant, Problem> {
         match &self.config.access {
             // Anyone who can reach a bridge in development mode may mint.
             Access::Development => Ok(Grant::of_operator()),
@@ -55,6 +52,28 @@ impl State {
                 Ok(Grant::of_operator())
             }
             Access::Token(_) => Err(Problem::bad_credential()),
+            Access::Issuers(_) | Access::Local(_) => {
+                let issuers = self.issuers.as_ref().ok_or_else(Problem::bad_credential)?;
+                let granted = issuers.verify(self.clock, now, key).await;
+                let granted = granted.map_err(|why| match why {
+                    issuer::Refused::Invalid => Problem::bad_access_token(),
+                    issuer::Refused::Expired => Problem::access_token_expired(),
+                    issuer::Refused::Scope(scope) => Problem::scope(&scope),
+                    issuer::Refused::Unreachable => Problem::issuer_unreachable(),
+                })?;
+                let is_local = matches!(self.config.access, Access::Local(_));
+                Ok(Grant {
+                    user: if is_local {
+                        granted.sub
+                    } else {
+                        // Two issuers may give one name to two people.
+                        format!("{}#{}", granted.iss, granted.sub)
+                    },
+                    minted: granted.iat,
+                    expires_at: Some(granted.exp),
+                    jkt: granted.jkt,
+                })
+            }
         }
     }
 }

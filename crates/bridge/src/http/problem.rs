@@ -166,8 +166,49 @@ impl Problem {
         Self::proof_wanted("use_dpop_nonce", message)
     }
 
+    /// An access token that no issuer trusted here has signed for this bridge.
+    pub(super) fn bad_access_token() -> Self {
+        let message = "The access token is not one for this bridge; sign in again.";
+        Self::challenge("invalid_token", "invalid_token", message)
+    }
+
+    pub(super) fn access_token_expired() -> Self {
+        let message = "The access token has expired, or is not valid yet; get a fresh one.";
+        Self::challenge("token_expired", "invalid_token", message)
+    }
+
+    pub(super) fn scope(scope: &str) -> Self {
+        let message = format!("The access token does not have the scope \"{scope}\".");
+        // What is no scope (RFC 6749 section 3.3) is left out.
+        let is_scope = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+        let named = if scope.bytes().all(is_scope) {
+            format!(", scope=\"{scope}\"")
+        } else {
+            String::new()
+        };
+        let challenge = format!("DPoP error=\"insufficient_scope\"{named}, algs=\"ES256\"");
+        let challenge = HeaderValue::from_str(&challenge).expect("it is of ASCII's letters");
+        Self::new(StatusCode::FORBIDDEN, "insufficient_scope", &message)
+            .with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// Nobody can say whether the access token counts.
+    pub(super) fn issuer_unreachable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "issuer_unreachable",
+            "The issuer of access tokens cannot be reached; try again shortly.",
+        )
+        .with_header(header::RETRY_AFTER, 5)
+    }
+
     fn proof_wanted(code: &'static str, message: &str) -> Self {
-        let challenge = format!("DPoP error=\"{code}\", algs=\"ES256\"");
+        Self::challenge(code, code, message)
+    }
+
+    /// Says how to authorise (RFC 9449 section 7.1).
+    fn challenge(code: &'static str, error: &str, message: &str) -> Self {
+        let challenge = format!("DPoP error=\"{error}\", algs=\"ES256\"");
         let challenge = HeaderValue::from_str(&challenge).expect("codes are plain words");
         Self::new(StatusCode::UNAUTHORIZED, code, message)
             .with_header(header::WWW_AUTHENTICATE, challenge)

@@ -8,6 +8,7 @@ mod admission;
 mod calls;
 mod clock;
 mod drain;
+mod issuers;
 #[path = "../../src/proof/signing.rs"]
 mod key;
 mod keys;
