@@ -1,6 +1,7 @@
 //! What a bridge is told: where it listens, who may use it, how much it takes.
 
 mod access;
+mod agents;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -12,6 +13,7 @@ use crate::Error;
 use crate::issuer::is_safe;
 pub(crate) use access::LOCAL_CLIENT;
 pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
+pub use agents::Agent;
 
 /// Where a bridge listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8084";
@@ -27,6 +29,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may mint tokens.
     pub access: Access,
+    /// What the bridge is called, for people.
+    pub name: Option<String>,
+    /// The agents that can be called; the first one, where a client names none. For now the
+    /// built-in agent answers for each of them.
+    pub agents: Vec<Agent>,
     /// The address by which clients reach the bridge, where something is in front of it
     /// (`https://voice.example`). Proofs of keys then have to name it; otherwise, `Host`.
     pub public_url: Option<Url>,
@@ -86,10 +93,12 @@ impl Config {
     /// A bridge on `listen` for whoever `access` says, with no browser pages allowed and 256
     /// sessions at a time.
     #[must_use]
-    pub const fn new(listen: SocketAddr, access: Access) -> Self {
+    pub fn new(listen: SocketAddr, access: Access) -> Self {
         Self {
             listen,
             access,
+            name: None,
+            agents: vec![Agent::built_in()],
             public_url: None,
             require_nonce: true,
             allowed_origins: Vec::new(),
@@ -103,6 +112,12 @@ impl Config {
             drain: Duration::from_secs(5),
             return_spread: Duration::from_secs(5),
         }
+    }
+
+    /// The agent of this id, if there is one; without an id, the first.
+    pub(crate) fn agent(&self, id: Option<&str>) -> Option<&Agent> {
+        let is_it = |agent: &&Agent| id.is_none_or(|id| agent.id == id);
+        self.agents.iter().find(is_it)
     }
 
     /// Whether these rules can be served on `address`.
@@ -119,6 +134,7 @@ impl Config {
                 asked: self.resume_window,
             });
         }
+        agents::check(&self.agents)?;
         let is_here = address.ip().is_loopback();
         match &self.access {
             Access::Development if !is_here => Err(Error::OpenToTheNetwork { address }),
@@ -127,12 +143,14 @@ impl Config {
                 if issuers.is_empty() {
                     return Err(Error::NoIssuer);
                 }
-                let addresses = issuers
-                    .iter()
-                    .flat_map(|it| [&it.issuer].into_iter().chain(&it.jwks_uri));
-                match addresses.into_iter().find(|address| !is_safe(address)) {
+                let is_bad = |address: &&str| !Url::parse(address).is_ok_and(|it| is_safe(&it));
+                let addresses = issuers.iter().flat_map(|it| {
+                    let keys = it.jwks_uri.as_ref().map(Url::as_str);
+                    [Some(it.issuer.as_str()), keys].into_iter().flatten()
+                });
+                match addresses.into_iter().find(is_bad) {
                     Some(address) => Err(Error::InsecureIssuer {
-                        address: address.to_string(),
+                        address: address.to_owned(),
                     }),
                     None => Ok(()),
                 }
@@ -169,7 +187,7 @@ mod tests {
             let config = Config::new("0.0.0.0:8084".parse().unwrap(), access);
             config.check(config.listen)
         };
-        let issuer = |url: &str| IssuerConfig::new(url.parse().unwrap(), "bridge", "offhook");
+        let issuer = |url: &str| IssuerConfig::new(url, "bridge", "offhook");
         let with = |url| check(Access::Issuers(vec![issuer(url)]));
         assert!(with("https://login.example").is_ok());
         assert!(with("http://127.0.0.1:9000").is_ok());

@@ -42,6 +42,12 @@ pub enum Error {
     /// Access tokens are to be those of an issuer, and there is none.
     #[error("no issuer of access tokens is named, so nobody could use the bridge")]
     NoIssuer,
+    /// The list of agents cannot be used.
+    #[error("the list of agents cannot be used: {detail}")]
+    Agents {
+        /// Why.
+        detail: String,
+    },
     /// What comes from an issuer's address could be changed on its way.
     #[error(
         "the issuer's address {address} does not begin with https://, so anyone on the way could change its keys"

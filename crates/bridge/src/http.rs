@@ -4,11 +4,13 @@ mod access;
 mod admission;
 mod first_message;
 mod mint;
+mod offer;
 mod problem;
 mod upgrade;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Json;
 use axum::extract::{self, DefaultBodyLimit};
@@ -46,6 +48,8 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// One permit a session, whether its client is there or may come back.
     slots: Arc<Semaphore>,
+    /// The address it is reached by, once it is known.
+    base: OnceLock<String>,
     /// Whose access tokens count, where that is not the operator's.
     pub(crate) issuers: Option<Issuers>,
     /// What proofs of keys are over, and which came before.
@@ -77,6 +81,7 @@ impl State {
         getrandom::fill(&mut key)?;
         Ok(Self {
             clock: Clock::start(),
+            base: OnceLock::new(),
             issuers: match &config.access {
                 Access::Issuers(issuers) => Some(Issuers::new(issuers)?),
                 Access::Local(_) | Access::Token(_) | Access::Development => None,
@@ -93,6 +98,26 @@ impl State {
             closing: watch::Sender::new(Closing::Open),
             config,
         })
+    }
+
+    /// The address by which clients reach the bridge, without a slash at its end: what is configured,
+    /// or where it listens.
+    pub(crate) fn base(&self) -> &str {
+        self.base.get_or_init(|| self.base_at(self.config.listen))
+    }
+
+    /// The bridge listens there.
+    pub(crate) fn listens(&self, address: SocketAddr) {
+        let base = self.base.get_or_init(|| self.base_at(address));
+        if let (Some(issuers), Access::Local(_)) = (&self.issuers, &self.config.access) {
+            issuers.name_local(base);
+        }
+    }
+
+    fn base_at(&self, address: SocketAddr) -> String {
+        let public = self.config.public_url.as_ref();
+        let base = public.map_or_else(|| format!("http://{address}"), ToString::to_string);
+        base.trim_end_matches('/').to_owned()
     }
 
     /// Room for one more session.
@@ -140,6 +165,8 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
     axum::Router::new()
         .route("/v1/realtime", get(upgrade::realtime))
         .route("/v1/realtime/client_secrets", post(mint::client_secrets))
+        .route("/v1/agents", get(offer::agents))
+        .route("/.well-known/offhook", get(offer::offhook))
         .route("/healthz", get(health))
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::method())

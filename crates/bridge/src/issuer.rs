@@ -96,7 +96,7 @@ impl Issuers {
         let all = configs.iter().map(|config| -> Result<_, Error> {
             Ok(Issuer {
                 name: OnceLock::from(Name {
-                    issuer: config.issuer.as_str().to_owned(),
+                    issuer: config.issuer.clone(),
                     audience: config.audience.clone(),
                 }),
                 scope: config.scope.clone(),
@@ -148,7 +148,7 @@ impl Issuers {
             .claims;
         let trusted = self.all.iter().find_map(|issuer| {
             let name = issuer.name.get()?;
-            is_same(&name.issuer, &said.iss).then_some((issuer, name))
+            (name.issuer == said.iss).then_some((issuer, name))
         });
         let (issuer, name) = trusted.ok_or(Refused::Invalid)?;
         let key = issuer.keys.find(clock, &kid).await;
@@ -200,13 +200,6 @@ impl Issuer {
             jkt: claims.cnf.map(|cnf| cnf.jkt),
         })
     }
-}
-
-/// Whether two identifiers are the same. Of one that has no path, nobody knows whether there should
-/// be a slash at the end.
-fn is_same(one: &str, other: &str) -> bool {
-    let bare = |text: &str| text.strip_suffix('/').map(ToOwned::to_owned);
-    one == other || bare(one).as_deref() == Some(other) || bare(other).as_deref() == Some(one)
 }
 
 /// Whether tokens signed in this way may be checked by the key. It is the key that says so, not the

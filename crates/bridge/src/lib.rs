@@ -70,8 +70,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 pub use config::{
-    Access, AuthMethod, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy, IssuerConfig,
-    LocalIssuerConfig,
+    Access, Agent, AuthMethod, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
+    IssuerConfig, LocalIssuerConfig,
 };
 pub use embedded::Embedded;
 pub use error::Error;
@@ -139,6 +139,7 @@ impl Bridge {
             .local_addr()
             .map_err(|source| Error::listen(configured, source))?;
         self.state.config.check(address)?;
+        self.state.listens(address);
         serve::serve(self.state, listener, shutdown).await;
         Ok(())
     }

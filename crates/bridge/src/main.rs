@@ -9,13 +9,17 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use clap::{Args, Parser, Subcommand};
-use offhook_bridge::{Access, AuthMethod, Bridge, Config, DEFAULT_ADDRESS, FingerprintPolicy};
+use offhook_bridge::{
+    Access, Agent, AuthMethod, Bridge, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
+    IssuerConfig, LocalIssuerConfig,
+};
 use secrecy::SecretString;
 use tracing::{Level, Metadata, info, warn};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
+use url::Url;
 
 /// Holds the access token, for whoever does not give a file.
 const ACCESS_TOKEN: &str = "OFFHOOK_BRIDGE_ACCESS_TOKEN";
@@ -43,8 +47,19 @@ struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_ADDRESS)]
     listen: SocketAddr,
     /// A file that holds the access token and nothing else.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "local_issuer"])]
     access_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    issuers: IssuerArguments,
+    /// A list of the agents to offer, in JSON; the built-in one if not given.
+    #[arg(long, value_name = "FILE")]
+    agents: Option<PathBuf>,
+    /// What the bridge is called.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The address by which clients reach the bridge, if something is in front of it.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
     /// An origin whose pages may connect, as in https://phone.example; may be repeated.
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
@@ -74,6 +89,58 @@ struct Serve {
     /// How long clients have to leave when the bridge stops.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=300))]
     drain: u64,
+}
+
+#[derive(Debug, Args)]
+struct IssuerArguments {
+    /// Take the access tokens of this issuer (OpenID Connect), at its address exactly as it names
+    /// itself.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "audience",
+        requires = "client_id"
+    )]
+    issuer: Option<String>,
+    /// What the issuer's access tokens have to be for ("aud").
+    #[arg(long, value_name = "AUDIENCE", requires = "issuer")]
+    audience: Option<String>,
+    /// The client that softphones sign in as.
+    #[arg(long, value_name = "ID", requires = "issuer")]
+    client_id: Option<String>,
+    /// The scope that access tokens have to have.
+    #[arg(long, value_name = "SCOPE", default_value = DEFAULT_SCOPE)]
+    scope: String,
+    /// Where the issuer's keys are, if not where its metadata says.
+    #[arg(long, value_name = "URL", requires = "issuer")]
+    jwks_uri: Option<Url>,
+    /// Be an issuer as well, that lets anyone on this machine sign in by any name; for development.
+    #[arg(long, conflicts_with = "issuer")]
+    local_issuer: bool,
+    /// Where the local issuer keeps its key and who is signed in; in memory only if not given.
+    #[arg(long, value_name = "FILE", requires = "local_issuer")]
+    local_issuer_state: Option<PathBuf>,
+}
+
+impl IssuerArguments {
+    /// Whose access tokens count, if an issuer is named.
+    fn access(self) -> Option<Access> {
+        if let (Some(issuer), Some(audience), Some(client_id)) =
+            (self.issuer, self.audience, self.client_id)
+        {
+            return Some(Access::Issuers(vec![IssuerConfig {
+                scope: self.scope,
+                jwks_uri: self.jwks_uri,
+                ..IssuerConfig::new(issuer, audience, client_id)
+            }]));
+        }
+        self.local_issuer.then(|| {
+            Access::Local(LocalIssuerConfig {
+                state_file: self.local_issuer_state,
+                ..LocalIssuerConfig::default()
+            })
+        })
+    }
 }
 
 #[tokio::main]
@@ -108,9 +175,17 @@ fn is_harmless(metadata: &Metadata<'_>) -> bool {
 }
 
 async fn serve(arguments: Serve) -> Result<(), Failure> {
-    let access = access(arguments.access_token_file)?;
+    let access = match arguments.issuers.access() {
+        Some(_) if env::var_os(ACCESS_TOKEN).is_some() => return Err(Failure::TokenAndIssuer),
+        Some(access) => access,
+        None => access(arguments.access_token_file)?,
+    };
+    let agents = agents(arguments.agents)?;
     let development = matches!(access, Access::Development);
     let bridge = Bridge::new(Config {
+        name: arguments.name,
+        agents,
+        public_url: arguments.public_url,
         allowed_origins: arguments.allowed_origins,
         allowed_auth: arguments.allowed_auth,
         fingerprint: arguments.fingerprint,
@@ -142,6 +217,16 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
     bridge.serve(listener, stop).await?;
     info!("stopped");
     Ok(())
+}
+
+/// The agents of the file; the built-in one without.
+fn agents(file: Option<PathBuf>) -> Result<Vec<Agent>, Failure> {
+    let Some(path) = file else {
+        return Ok(vec![Agent::built_in()]);
+    };
+    let text = fs::read_to_string(&path);
+    let text = text.map_err(|source| Failure::AgentsFile { path, source })?;
+    Ok(Agent::list(&text)?)
 }
 
 /// The access token from the file or the environment; development mode without one.
@@ -194,6 +279,12 @@ enum Failure {
     Bridge(#[from] offhook_bridge::Error),
     #[error("the access token cannot be read from {}: {source}", path.display())]
     TokenFile { path: PathBuf, source: io::Error },
+    #[error("the list of agents cannot be read from {}: {source}", path.display())]
+    AgentsFile { path: PathBuf, source: io::Error },
+    #[error(
+        "{ACCESS_TOKEN} holds an access token, and an issuer is named as well; only one of them can say who may call"
+    )]
+    TokenAndIssuer,
     #[error("the access token is empty or not text; leave it out for development mode")]
     NoToken,
     #[error("the address the bridge listens on cannot be read: {0}")]

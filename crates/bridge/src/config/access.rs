@@ -27,8 +27,8 @@ pub enum Access {
 /// An issuer of access tokens: JSON Web Tokens as RFC 9068 has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerConfig {
-    /// Its identifier, which its tokens name as `iss`.
-    pub issuer: Url,
+    /// Its identifier, an address, exactly as its tokens name it (`iss`).
+    pub issuer: String,
     /// What its tokens name as `aud` if they are for this bridge.
     pub audience: String,
     /// The scope that they have to have.
@@ -41,9 +41,13 @@ pub struct IssuerConfig {
 
 impl IssuerConfig {
     /// An issuer whose keys are discovered and whose tokens need [`DEFAULT_SCOPE`].
-    pub fn new(issuer: Url, audience: impl Into<String>, client_id: impl Into<String>) -> Self {
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        client_id: impl Into<String>,
+    ) -> Self {
         Self {
-            issuer,
+            issuer: issuer.into(),
             audience: audience.into(),
             scope: DEFAULT_SCOPE.to_owned(),
             client_id: client_id.into(),

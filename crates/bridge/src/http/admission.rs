@@ -12,12 +12,12 @@ use tracing::warn;
 use super::access::{Shown, unproved};
 use super::problem::Problem;
 use super::{Closing, State};
+use crate::FingerprintPolicy;
 use crate::credential::{Credential, InAddress, Method, Unclear, choose, offered, origin_counts};
 use crate::fingerprint::{Peer, Sender};
 use crate::proof::{OverNonce, OverToken, Proof};
 use crate::session::{Pass, Shape};
 use crate::token::{Claims, PREFIX, Refused, is_session_id};
-use crate::{AGENT, FingerprintPolicy};
 
 /// The longest life of a token that is taken from an address, in s.
 const MAX_IN_ADDRESS: u64 = 60;
@@ -121,10 +121,11 @@ pub(super) fn admit(
     holder: &Holder,
 ) -> Result<Pass, Problem> {
     let claims = holder.claims.as_ref();
-    let agent = claims.map_or(AGENT, |claims| &claims.agent);
-    if asked.agent.as_deref().is_some_and(|asked| asked != agent) {
-        return Err(Problem::agent());
-    }
+    let agent = match (asked.agent.as_deref(), claims) {
+        (Some(asked), Some(claims)) if claims.agent != asked => return Err(Problem::agent()),
+        (_, Some(claims)) => claims.agent.as_str(),
+        (asked, None) => &state.config.agent(asked).ok_or_else(Problem::agent)?.id,
+    };
     let wanted = asked.session.as_deref();
     if let (Some(wanted), Some(claims)) = (wanted, claims)
         && claims.sid != wanted
@@ -177,7 +178,7 @@ pub(super) fn admit(
         expires_at: holder.expires_at.map(|at| state.clock.at_unix(at)),
         key: jkt.map(|jkt| (jkt.to_owned(), asked.shown.target().clone())),
         slot,
-        model: asked.model.clone().unwrap_or_else(|| AGENT.into()),
+        model: asked.model.clone().unwrap_or_else(|| agent.to_owned()),
         protocol: asked.protocol,
         shape: asked.shape,
         sender: asked.sender.clone(),

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::*;
 use crate::token::{Order, USER};
-use crate::{Access, AuthMethod, Config};
+use crate::{AGENT, Access, AuthMethod, Config};
 
 const NOW: u64 = 1_700_000_000;
 

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use super::State;
 use super::access::{Caller, Shown, caller};
 use super::problem::Problem;
+use crate::Config;
 use crate::config::TOKEN_TTL;
 use crate::credential::origin_counts;
 use crate::fingerprint::{Peer, Sender};
 use crate::token::{Order, is_session_id};
-use crate::{AGENT, Config};
 
 /// The body; all of it is optional, so is the body itself.
 #[derive(Debug, Default, Deserialize)]
@@ -87,6 +87,8 @@ pub(super) async fn client_secrets(
             .map_err(|error| Problem::unreadable(&format!("The body cannot be used: {error}.")))?
     };
     mint.check(&state.config)?;
+    let agent = state.config.agent(mint.session.agent.as_deref());
+    let agent = agent.ok_or_else(Problem::agent)?;
     let session = mint.session.id.as_deref();
     let (user, jkt) = (grant.user.as_str(), jkt.as_deref());
     let is_revoked = |session| state.registry.is_revoked(now, session, user, grant.minted);
@@ -102,7 +104,7 @@ pub(super) async fn client_secrets(
             .seconds
             .unwrap_or(state.config.token_ttl)
             .into(),
-        agent: AGENT,
+        agent: &agent.id,
         session,
         reusable: mint.offhook.reusable,
         user,
@@ -117,7 +119,7 @@ pub(super) async fn client_secrets(
             "type": "realtime",
             "object": "realtime.session",
             "id": claims.sid,
-            "model": mint.session.model.as_deref().unwrap_or(AGENT),
+            "model": mint.session.model.as_deref().unwrap_or(&agent.id),
             "agent": claims.agent,
         },
     })))
@@ -155,14 +157,6 @@ impl Mint {
                 "session.type",
                 "Only sessions of the type \"realtime\" are served.",
             ));
-        }
-        if self
-            .session
-            .agent
-            .as_deref()
-            .is_some_and(|agent| agent != AGENT)
-        {
-            return Err(Problem::agent());
         }
         Ok(())
     }

@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::is_same;
 use crate::Error;
 
 /// How long an issuer may take to answer.
@@ -34,8 +33,8 @@ pub(super) enum Failed {
     TooBig,
     #[error("its answer cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
-    #[error("its metadata is that of another issuer")]
-    OtherIssuer,
+    #[error("its metadata is that of another issuer, {0:?}")]
+    OtherIssuer(String),
     #[error("its keys are at an address without TLS")]
     Insecure,
 }
@@ -72,12 +71,12 @@ impl Http {
     }
 
     /// Where an issuer's keys are.
-    pub(super) async fn discover(&self, issuer: &Url) -> Result<Url, Failed> {
-        let base = issuer.as_str().trim_end_matches('/');
+    pub(super) async fn discover(&self, issuer: &str) -> Result<Url, Failed> {
+        let base = issuer.trim_end_matches('/');
         let address = format!("{base}/.well-known/openid-configuration");
         let (metadata, _) = self.get::<Metadata>(&address).await?;
-        if !is_same(&metadata.issuer, issuer.as_str()) {
-            return Err(Failed::OtherIssuer);
+        if metadata.issuer != issuer {
+            return Err(Failed::OtherIssuer(metadata.issuer));
         }
         if !is_safe(&metadata.jwks_uri) {
             return Err(Failed::Insecure);

@@ -40,7 +40,7 @@ pub(super) struct Keys {
 #[derive(Debug)]
 struct Source {
     http: Http,
-    issuer: Url,
+    issuer: String,
     jwks_uri: Option<Url>,
 }
 

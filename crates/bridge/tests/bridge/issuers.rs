@@ -69,7 +69,7 @@ impl Issuer {
     }
 
     fn config(&self) -> IssuerConfig {
-        IssuerConfig::new(self.url.parse().unwrap(), "bridge", "softphone")
+        IssuerConfig::new(&self.url, "bridge", "softphone")
     }
 
     /// An access token of Anna's, with these changes.

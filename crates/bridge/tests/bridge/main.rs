@@ -13,6 +13,7 @@ mod issuers;
 mod key;
 mod keys;
 mod line;
+mod offer;
 mod presenting;
 mod program;
 mod prover;
