@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a bridge cannot start.
@@ -42,6 +43,14 @@ pub enum Error {
     /// Access tokens are to be those of an issuer, and there is none.
     #[error("no issuer of access tokens is named, so nobody could use the bridge")]
     NoIssuer,
+    /// The file of the local issuer cannot be used.
+    #[error("the local issuer's file {} cannot be used: {detail}", path.display())]
+    LocalState {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// The list of agents cannot be used.
     #[error("the list of agents cannot be used: {detail}")]
     Agents {

@@ -25,11 +25,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
 use crate::issuer::Issuers;
+use crate::local::{self, Local};
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
 use crate::token::{Claims, Tokens};
 use crate::upstream::Prompts;
-use crate::{Access, Config, Error, FingerprintPolicy};
+use crate::{Access, Config, DEFAULT_SCOPE, Error, FingerprintPolicy};
+pub(crate) use access::Shown;
 use first_message::Strangers;
 use problem::Problem;
 
@@ -52,6 +54,8 @@ pub(crate) struct State {
     base: OnceLock<String>,
     /// Whose access tokens count, where that is not the operator's.
     pub(crate) issuers: Option<Issuers>,
+    /// The issuer that the bridge is itself, if it is.
+    pub(crate) local: Option<Local>,
     /// What proofs of keys are over, and which came before.
     pub(crate) nonces: Nonces,
     pub(crate) seen: Seen,
@@ -79,13 +83,19 @@ impl State {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
+        let local = match &config.access {
+            Access::Local(local) => Some(Local::new(local)?),
+            Access::Issuers(_) | Access::Token(_) | Access::Development => None,
+        };
         Ok(Self {
             clock: Clock::start(),
             base: OnceLock::new(),
-            issuers: match &config.access {
-                Access::Issuers(issuers) => Some(Issuers::new(issuers)?),
-                Access::Local(_) | Access::Token(_) | Access::Development => None,
+            issuers: match (&config.access, &local) {
+                (Access::Issuers(issuers), _) => Some(Issuers::new(issuers)?),
+                (_, Some(local)) => Some(Issuers::local(local.jwk(), DEFAULT_SCOPE)),
+                (_, None) => None,
             },
+            local,
             nonces: Nonces::new(&key),
             seen: Seen::new(config.max_sessions),
             tokens: Tokens::new(config.max_sessions)?,
@@ -162,7 +172,12 @@ impl State {
 
 /// Every path of the bridge.
 pub(crate) fn router(state: Arc<State>) -> axum::Router {
+    let issuer = match state.local {
+        Some(_) => local::router(),
+        None => axum::Router::new(),
+    };
     axum::Router::new()
+        .merge(issuer)
         .route("/v1/realtime", get(upgrade::realtime))
         .route("/v1/realtime/client_secrets", post(mint::client_secrets))
         .route("/v1/agents", get(offer::agents))

@@ -55,6 +55,7 @@ mod error;
 mod fingerprint;
 mod http;
 mod issuer;
+mod local;
 mod proof;
 mod registry;
 mod serve;

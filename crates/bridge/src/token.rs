@@ -235,8 +235,8 @@ pub(crate) fn is_session_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(known)
 }
 
-/// A text that cannot be guessed, for the proofs of one connection to be over.
-pub(crate) fn random_nonce() -> Result<String, getrandom::Error> {
+/// A text that cannot be guessed.
+pub(crate) fn random_text() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))

@@ -126,7 +126,7 @@ pub(super) async fn caller(
 }
 
 /// The proof of a key that came with a request, and of what it has to be.
-pub(super) struct Shown {
+pub(crate) struct Shown {
     /// More than one cannot be right.
     proofs: Vec<String>,
     method: &'static str,
@@ -134,7 +134,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn read(
+    pub(crate) fn read(
         state: &State,
         method: &'static str,
         headers: &HeaderMap,
@@ -167,8 +167,18 @@ impl Shown {
         token: OverToken<'_>,
         nonce: OverNonce<'_>,
     ) -> Result<Proof, Problem> {
+        self.proof(now, token, nonce).map_err(unproved)
+    }
+
+    /// The same, for whoever says it in other words.
+    pub(crate) fn proof(
+        &self,
+        now: u64,
+        token: OverToken<'_>,
+        nonce: OverNonce<'_>,
+    ) -> Result<Proof, Refused> {
         let [proof] = self.proofs.as_slice() else {
-            return Err(Problem::proof());
+            return Err(Refused::Invalid);
         };
         let expected = Expected {
             now,
@@ -177,7 +187,7 @@ impl Shown {
             token,
             nonce,
         };
-        Proof::check(proof, &expected).map_err(unproved)
+        Proof::check(proof, &expected)
     }
 }
 

@@ -10,7 +10,7 @@ use super::Session;
 use crate::FingerprintPolicy;
 use crate::http::State;
 use crate::proof::{Expected, OverNonce, OverToken, Proof, Target};
-use crate::token::{Claims, Refused, random_nonce};
+use crate::token::{Claims, Refused, random_text};
 
 /// What proofs on one connection have to be.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Proofs {
     /// the client has to come again when its token expires.
     pub(super) fn of(key: &Option<(String, Target)>) -> Option<Self> {
         let (_, target) = key.as_ref()?;
-        let nonce = random_nonce().ok()?;
+        let nonce = random_text().ok()?;
         Some(Self {
             nonce,
             target: target.clone(),

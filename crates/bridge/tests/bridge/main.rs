@@ -5,6 +5,7 @@
 )]
 
 mod admission;
+mod browser;
 mod calls;
 mod clock;
 mod drain;
@@ -21,4 +22,5 @@ mod renewal;
 mod resume;
 mod revocation;
 mod rig;
+mod signing_in;
 mod slow;
