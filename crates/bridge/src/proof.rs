@@ -45,8 +45,8 @@ pub(crate) enum Refused {
     Full,
 }
 
-/// What a proof has to be of.
-#[derive(Debug, Clone, Copy)]
+/// What a proof has to be of. Not to be printed: there is a token in it.
+#[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     /// The time, in s since the Unix epoch.
     pub(crate) now: u64,
@@ -57,7 +57,7 @@ pub(crate) struct Expected<'a> {
 }
 
 /// The token that a proof goes with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum OverToken<'a> {
     /// There is none.
     None,
@@ -68,7 +68,7 @@ pub(crate) enum OverToken<'a> {
 }
 
 /// The nonce that a proof has to be over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum OverNonce<'a> {
     /// Any, or none.
     Free,

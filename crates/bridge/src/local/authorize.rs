@@ -79,7 +79,7 @@ fn form(state: &State, asked: &Asked, fault: Option<&str>) -> Response {
 }
 
 /// What a person answers.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer {
     ticket: String,

@@ -54,23 +54,23 @@ pub(super) async fn token(
     let proof = shown.proof(ms / 1000, OverToken::None, nonce)?;
     local.seen.spend(ms / 1000, &proof)?;
     let now = Now { state: &state, ms };
-    let text = |secret: &Option<SecretString>| {
-        let text = secret.as_ref().map(|it| it.expose_secret().to_owned());
-        text.unwrap_or_default()
-    };
     match asked.grant_type.as_deref() {
         Some("authorization_code") => {
             let back = asked.redirect_uri.as_deref().unwrap_or_default();
             let (code, verifier) = (text(&asked.code), text(&asked.code_verifier));
-            local.for_code(now, &code, (back, &verifier, &proof.jkt))
+            local.for_code(now, code, (back, verifier, &proof.jkt))
         }
-        Some("refresh_token") => local.for_refresh(now, &text(&asked.refresh_token), &proof.jkt),
-        Some(DEVICE_CODE) => local.for_device(now, &text(&asked.device_code), &proof.jkt),
+        Some("refresh_token") => local.for_refresh(now, text(&asked.refresh_token), &proof.jkt),
+        Some(DEVICE_CODE) => local.for_device(now, text(&asked.device_code), &proof.jkt),
         _ => Err(Refusal::new(
             "unsupported_grant_type",
             "This issuer knows authorization codes, refresh tokens and device codes.",
         )),
     }
+}
+
+fn text(secret: &Option<SecretString>) -> &str {
+    secret.as_ref().map_or("", |secret| secret.expose_secret())
 }
 
 /// When something is asked for, in ms since the Unix epoch, and of whom.

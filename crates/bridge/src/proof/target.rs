@@ -1,5 +1,6 @@
 //! The address a proof has to name (`htu`, RFC 9449 section 4.3).
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use url::Url;
 
@@ -19,7 +20,7 @@ impl Target {
         let host = headers
             .get(header::HOST)
             .and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
+        let host = host.or_else(|| uri.authority().map(Authority::as_str));
         Self {
             base: base.cloned(),
             host: host.unwrap_or_default().to_owned(),

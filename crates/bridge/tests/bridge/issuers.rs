@@ -15,10 +15,13 @@ use crate::key::ClientKey;
 use crate::prover::{Prover, REALTIME};
 use crate::rig::{Rig, answer};
 
+/// Keys and their names.
+type Keys = Vec<(String, Arc<ClientKey>)>;
+
 /// An issuer with keys that can be changed.
 struct Issuer {
     url: String,
-    keys: Arc<Mutex<Vec<(String, Arc<ClientKey>)>>>,
+    keys: Arc<Mutex<Keys>>,
     asked: Arc<AtomicUsize>,
     served: JoinHandle<()>,
 }
@@ -27,7 +30,7 @@ impl Issuer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let keys: Arc<Mutex<Vec<(String, Arc<ClientKey>)>>> = Arc::default();
+        let keys: Arc<Mutex<Keys>> = Arc::default();
         let asked = Arc::<AtomicUsize>::default();
         let metadata = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") });
         let (all, count) = (Arc::clone(&keys), Arc::clone(&asked));
