@@ -135,6 +135,12 @@ impl Config {
             });
         }
         agents::check(&self.agents)?;
+        let is_reached = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_reached(url)) {
+            return Err(Error::PublicUrl {
+                address: url.to_string(),
+            });
+        }
         let is_here = address.ip().is_loopback();
         match &self.access {
             Access::Development if !is_here => Err(Error::OpenToTheNetwork { address }),
@@ -195,6 +201,10 @@ mod tests {
         assert!(matches!(refused, Err(Error::InsecureIssuer { .. })));
         let none = check(Access::Issuers(Vec::new()));
         assert!(matches!(none, Err(Error::NoIssuer)));
+        let mut unreached = open(DEFAULT_ADDRESS);
+        unreached.public_url = Some("wss://voice.example".parse().unwrap());
+        let refused = unreached.check(unreached.listen);
+        assert!(matches!(refused, Err(Error::PublicUrl { .. })));
         let local = check(Access::Local(LocalIssuerConfig::default()));
         assert!(matches!(local, Err(Error::LocalOnTheNetwork { .. })));
     }

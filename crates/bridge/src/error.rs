@@ -43,6 +43,14 @@ pub enum Error {
     /// Access tokens are to be those of an issuer, and there is none.
     #[error("no issuer of access tokens is named, so nobody could use the bridge")]
     NoIssuer,
+    /// Clients cannot reach a bridge by this address.
+    #[error(
+        "clients cannot reach a bridge by {address}; its public address begins with https:// or http://"
+    )]
+    PublicUrl {
+        /// The address.
+        address: String,
+    },
     /// The file of the local issuer cannot be used.
     #[error("the local issuer's file {} cannot be used: {detail}", path.display())]
     LocalState {

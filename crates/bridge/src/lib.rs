@@ -14,6 +14,7 @@
 //! - `GET /v1/realtime?agent=NAME` opens the session; without an agent, any `model=NAME` is
 //!   answered by the built-in agent, as SDKs insist on naming a model. With `session=ID` a client
 //!   of `offhook.v1` goes on with a session, by a token for it.
+//! - `GET /.well-known/offhook` says how to sign in, `GET /v1/agents` whom one can call.
 //! - `GET /healthz` says that the bridge is up, and with how many sessions. One that waits for its
 //!   client to come back counts, here and against [`Config::max_sessions`], as it holds as much.
 //!
@@ -23,7 +24,8 @@
 //!
 //! | how | |
 //! |---|---|
-//! | `Authorization: Bearer` | |
+//! | `Authorization: Bearer` | not if it is bound to a key |
+//! | `Authorization: DPoP` | with a proof of the client's key (RFC 9449) |
 //! | subprotocol `openai-insecure-api-key.<token>` | never selected |
 //! | `?token=` | if allowed ([`AuthMethod::Query`]) |
 //! | cookie `offhook_token` | if allowed; the page's origin has to be, too |
@@ -31,8 +33,13 @@
 //!
 //! It opens one session; minted with `"offhook": {"reusable": true}` in the body, as many as are
 //! asked for until it expires. As the official SDKs send their API key there, the access token
-//! itself is taken in the first two ways. In development mode ([`Access::Development`]) any other
+//! itself is taken in the first three ways. In development mode ([`Access::Development`]) any other
 //! key stands for the access token. Browser pages are refused unless their origin is allowed.
+//!
+//! The access token is the operator's ([`Access::Token`]), or one of an issuer's
+//! ([`Access::Issuers`], RFC 9068); for development the bridge can be that issuer
+//! ([`Access::Local`]). A token whose mint came with a proof of a key is bound to that key, as is
+//! its session: without the key, a token is worth nothing. `docs/sign-in.md` has it all.
 //!
 //! A token remembers, as a keyed hash, from where and by which program it was minted;
 //! [`FingerprintPolicy`] says what becomes of it elsewhere. [`Sessions`] revokes.
@@ -114,6 +121,7 @@ impl Bridge {
     /// The bridge as a router, to be served by someone else. Sessions on it are not told of a
     /// shutdown, and the addresses of clients are not known.
     pub fn router(&self) -> axum::Router {
+        self.state.listens(self.state.config.listen);
         http::router(Arc::clone(&self.state))
     }
 

@@ -182,6 +182,7 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
     };
     let agents = agents(arguments.agents)?;
     let development = matches!(access, Access::Development);
+    let local = matches!(access, Access::Local(_));
     let bridge = Bridge::new(Config {
         name: arguments.name,
         agents,
@@ -205,6 +206,9 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
             "development mode: no access token is set, so anyone on this machine can call; set \
              {ACCESS_TOKEN} to change that"
         );
+    }
+    if local {
+        warn!("the local issuer lets anyone on this machine sign in, by any name");
     }
     let stop = stop_signal().map_err(Failure::Signal)?;
     #[expect(

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ pub(super) async fn client_secrets(
     uri: Uri,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<([(HeaderName, &'static str); 1], Json<Value>), Problem> {
     if !origin_counts(&headers, &state.config.allowed_origins, None) {
         return Err(Problem::origin());
     }
@@ -112,7 +112,7 @@ pub(super) async fn client_secrets(
         sender: &Sender::new(peer.map(|axum::Extension(peer)| peer), &headers),
     };
     let (token, claims) = state.tokens.issue(now, order);
-    Ok(Json(json!({
+    let answer = json!({
         "value": token.expose_secret(),
         "expires_at": claims.exp,
         "session": {
@@ -122,7 +122,8 @@ pub(super) async fn client_secrets(
             "model": mint.session.model.as_deref().unwrap_or(&agent.id),
             "agent": claims.agent,
         },
-    })))
+    });
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }
 
 impl Mint {

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use crate::Error;
 
 /// How long an issuer may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// The largest document, in bytes.
 const MAX: usize = 512 * 1024;
 /// How long keys are used before they are asked for again, whatever the issuer says of it.

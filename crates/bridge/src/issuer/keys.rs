@@ -88,7 +88,13 @@ impl Keys {
         if let Some(key) = self.lock().fresh(clock.now(), kid) {
             return Ok(key);
         }
-        let _single = self.fetching.lock().await;
+        let known = self.lock().named(kid);
+        let _single = match (known, self.fetching.try_lock()) {
+            (_, Ok(single)) => single,
+            // It is old, and good until something else is known: nobody has to wait for that.
+            (Some(key), Err(_)) => return Ok(key),
+            (None, Err(_)) => self.fetching.lock().await,
+        };
         // It may have come while others were waited for.
         if let Some(key) = self.lock().fresh(clock.now(), kid) {
             return Ok(key);

@@ -10,8 +10,9 @@ use axum::{Form, Json, extract};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::{info, warn};
 
-use super::{Local, Refusal, codes, devices, is_client, local};
+use super::{Local, Refusal, codes, devices, grants, is_client, local};
 use crate::config::LOCAL_CLIENT;
 use crate::http::{Shown, State};
 use crate::proof::{OverNonce, OverToken};
@@ -111,6 +112,7 @@ impl Local {
         let refresh = inner.grants.add(&self.keys, now.ms, &id, what);
         self.keep(&inner)?;
         drop(inner);
+        info!("somebody signed in with a browser");
         let id_token = self.id_token(now, sub, redeemed.nonce.as_deref());
         self.answer(now, &For { sub, scope, jkt }, &refresh, Some(id_token))
     }
@@ -137,6 +139,7 @@ impl Local {
         let refresh = inner.grants.add(&self.keys, now.ms, &id, what);
         self.keep(&inner)?;
         drop(inner);
+        info!("somebody signed in with a device");
         let id_token = self.id_token(now, &sub, None);
         let (sub, scope) = (sub.as_str(), scope.as_str());
         self.answer(now, &For { sub, scope, jkt }, &refresh, Some(id_token))
@@ -150,6 +153,9 @@ impl Local {
             .refresh(&self.keys, now.ms, interval, token, jkt);
         self.keep(&inner)?;
         drop(inner);
+        if refreshed == Err(grants::Refused::Revoked) {
+            warn!("a refresh token came again that was used before; its user is signed out");
+        }
         let (grant, next) = refreshed.map_err(|_| Refusal::grant())?;
         let (sub, scope) = (grant.sub.as_str(), grant.scope.as_str());
         self.answer(now, &For { sub, scope, jkt }, &next, None)

@@ -10,6 +10,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 
 /// A key of P-256, and its public half.
+#[derive(Clone)]
 pub(crate) struct ClientKey {
     key: EncodingKey,
     pub(crate) jwk: Value,

@@ -7,7 +7,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use serde_json::json;
 
 use crate::line::Line;
-use crate::rig::{Client, KEY};
+use crate::prover::Prover;
+use crate::rig::{Client, KEY, answer};
 
 fn program(arguments: &[&str], token: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offhook-bridge"));
@@ -41,6 +42,52 @@ fn without_a_token_it_stays_on_this_machine() {
     assert!(said.contains("without an access token"), "{said}");
     let empty = program(&["--listen", "127.0.0.1:0"], Some(" "));
     assert!(refused(&{ empty }.output().unwrap()).contains("token is empty"));
+}
+
+#[test]
+fn who_may_call_is_said_once_and_clearly() {
+    let local = &["--listen", "127.0.0.1:0", "--local-issuer"][..];
+    let both = program(local, Some(KEY)).output().unwrap();
+    assert!(refused(&both).contains("only one of them"));
+    let issuer = ["--issuer", "https://login.example"];
+    for arguments in [&issuer[..], &[&issuer[..], local].concat()] {
+        refused(&program(arguments, None).output().unwrap());
+    }
+    let insecure = [
+        "--issuer",
+        "http://login.example",
+        "--audience",
+        "a",
+        "--client-id",
+        "b",
+    ];
+    let output = program(&insecure, None).output().unwrap();
+    assert!(refused(&output).contains("does not begin with https://"));
+    let away = ["--listen", "0.0.0.0:0", "--local-issuer"];
+    let output = program(&away, None).output().unwrap();
+    assert!(refused(&output).contains("lets everybody sign in"));
+}
+
+#[test]
+fn a_list_of_agents_is_read_or_its_fault_is_named() {
+    let name = format!("offhook-agents-{}.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--agents",
+        path.to_str().unwrap(),
+    ];
+    let missing = refused(&program(&arguments, Some(KEY)).output().unwrap());
+    assert!(missing.contains("cannot be read"), "{missing}");
+    std::fs::write(
+        &path,
+        r#"[{"id":"a","name":"A","language":"en","color":"red"}]"#,
+    )
+    .unwrap();
+    let bad = refused(&program(&arguments, Some(KEY)).output().unwrap());
+    std::fs::remove_file(&path).unwrap();
+    assert!(bad.contains("its color is not like"), "{bad}");
 }
 
 /// A running program, ended if a test fails.
@@ -86,6 +133,36 @@ fn lifetimes_that_make_no_sense_are_refused() {
         let listen = ["--listen", "127.0.0.1:0"];
         let output = program(&[&listen[..], arguments].concat(), None).output();
         refused(&output.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_signs_in_is_not_in_the_log() {
+    let mut command = program(&["--listen", "127.0.0.1:0", "--local-issuer"], None);
+    command.env("RUST_LOG", "trace");
+    let mut running = Running::start(command);
+    let client = Client::new(running.address);
+    let owner = Prover::new(&client);
+    let mut secrets = Vec::new();
+    let mut tokens = owner.sign_in("anna").await;
+    for _ in 0..2 {
+        for name in ["access_token", "refresh_token", "id_token"] {
+            secrets.extend(tokens[name].as_str().map(str::to_owned));
+        }
+        let refresh = tokens["refresh_token"].as_str().unwrap().to_owned();
+        let access = tokens["access_token"].as_str().unwrap();
+        let (status, minted) = answer(owner.mint(access).await).await;
+        assert_eq!(status, 200);
+        secrets.push(minted["value"].as_str().unwrap().to_owned());
+        tokens = owner.refresh(&refresh).await.1;
+    }
+    assert_eq!(secrets.len(), 7);
+    running.child.kill().unwrap();
+    let mut log = String::new();
+    running.log.read_to_string(&mut log).unwrap();
+    assert!(log.contains("signed in"), "{log}");
+    for secret in secrets {
+        assert!(!log.contains(&secret), "a secret is in the log");
     }
 }
 

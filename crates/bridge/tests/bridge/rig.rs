@@ -1,6 +1,6 @@
 //! A bridge on a free port, and a client without any comfort.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -74,11 +74,20 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
+        Self::from(address, None)
+    }
+
+    /// One that sends its requests from an address of this machine's.
+    pub(crate) fn from(address: SocketAddr, own: Option<IpAddr>) -> Self {
         // Another test of this process may have been first.
         drop(rustls::crypto::ring::default_provider().install_default());
         Self {
             address,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .local_address(own)
+                .build()
+                .unwrap(),
         }
     }
 

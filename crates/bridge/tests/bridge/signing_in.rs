@@ -101,12 +101,13 @@ impl Prover<'_> {
         .await
     }
 
-    async fn refresh(&self, token: &str) -> (u16, Value) {
+    pub(crate) async fn refresh(&self, token: &str) -> (u16, Value) {
         self.ask(&[("grant_type", "refresh_token"), ("refresh_token", token)])
             .await
     }
 
-    async fn sign_in(&self, name: &str) -> Value {
+    /// The tokens of a user who has just signed in.
+    pub(crate) async fn sign_in(&self, name: &str) -> Value {
         let code = code(self.client, name, &[]).await;
         let (status, tokens) = self.redeem(&code).await;
         assert_eq!(status, 200, "{tokens}");
@@ -254,6 +255,31 @@ async fn a_lost_answer_signs_nobody_out_and_a_thief_is_noticed() {
     assert_eq!(owner.refresh(first).await.0, 400);
     assert_eq!(owner.refresh(text(&next, "refresh_token")).await.0, 400);
     strict.stop().await;
+}
+
+/// Only Linux has all of these addresses.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whoever_roams_stays_signed_in() {
+    let rig = rig(|_| ()).await;
+    let client = rig.client();
+    let owner = Prover::new(&client);
+    let mut tokens = owner.sign_in("anna").await;
+    for address in ["127.0.0.2", "127.0.0.3"] {
+        let elsewhere = Client::from(rig.address, Some(address.parse().unwrap()));
+        let roaming = Prover {
+            client: &elsewhere,
+            key: owner.key.clone(),
+        };
+        let (status, next) = roaming.refresh(text(&tokens, "refresh_token")).await;
+        assert_eq!(status, 200, "{next}");
+        let (status, minted) = answer(roaming.mint(text(&next, "access_token")).await).await;
+        assert_eq!(status, 200, "{minted}");
+        let upgrade = roaming.upgrade(text(&minted, "value"));
+        assert_eq!(upgrade.send().await.unwrap().status(), 101);
+        tokens = next;
+    }
+    rig.stop().await;
 }
 
 #[tokio::test]
