@@ -312,6 +312,7 @@ impl World {
                 conn,
                 event_id,
                 token,
+                ..
             } => {
                 let number = tokens::number(token.secret().expose_secret());
                 self.check_token(index, conn, event_id, number.unwrap_or(usize::MAX));

@@ -4,6 +4,7 @@
     reason = "the functions tests share are test code too"
 )]
 
+mod account;
 mod admission;
 mod browser;
 mod calls;
