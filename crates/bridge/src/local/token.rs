@@ -151,7 +151,10 @@ impl Local {
         let refreshed = inner
             .grants
             .refresh(&self.keys, now.ms, interval, token, jkt);
-        self.keep(&inner)?;
+        // What was refused as unknown has changed nothing.
+        if refreshed != Err(grants::Refused::Unknown) {
+            self.keep(&inner)?;
+        }
         drop(inner);
         if refreshed == Err(grants::Refused::Revoked) {
             warn!("a refresh token came again that was used before; its user is signed out");

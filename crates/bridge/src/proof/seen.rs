@@ -1,6 +1,7 @@
 //! Proofs that came before, for as long as they could come again.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
 use ring::digest::{SHA256, digest};
@@ -53,9 +54,10 @@ impl Seen {
             return Err(Refused::Full);
         }
         let ids = inner.keys.entry(proof.jkt.clone()).or_default();
-        if ids.insert(id, proof.iat + LEEWAY).is_some() {
-            return Err(Refused::Invalid);
-        }
+        match ids.entry(id) {
+            Entry::Occupied(_) => return Err(Refused::Invalid),
+            Entry::Vacant(free) => free.insert(proof.iat + LEEWAY),
+        };
         inner.count += 1;
         Ok(())
     }
