@@ -123,6 +123,28 @@ async fn only_a_key_of_the_issuers_in_its_own_way_signs() {
     assert_eq!(got, Err(Refused::Invalid));
 }
 
+#[tokio::test]
+async fn tokens_that_another_program_has_signed_count() {
+    // Made with OpenSSL; nobody has the private keys any more.
+    let vectors: Vec<Value> = serde_json::from_str(include_str!("vectors.json")).unwrap();
+    assert_eq!(vectors.len(), 3);
+    for vector in vectors {
+        let issuers = issuers(vector["jwk"].clone());
+        let token = vector["token"].as_str().unwrap();
+        let granted = verify(&issuers, NOW, token).await;
+        assert_eq!(granted.unwrap().sub, "anna", "{}", vector["alg"]);
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let changed = format!("{message}.A{}", &signature[1..]);
+        let changed = if changed == token {
+            format!("{message}.B{}", &signature[1..])
+        } else {
+            changed
+        };
+        let refused = verify(&issuers, NOW, &changed).await;
+        assert_eq!(refused, Err(Refused::Invalid), "{}", vector["alg"]);
+    }
+}
+
 #[test]
 fn each_kind_of_key_has_its_algorithms() {
     let all = [
