@@ -16,16 +16,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use offhook_client::proto::client::Failure;
-use offhook_client::{Access, Accessing, SignIn};
-use offhook_vault::{Vault, VaultError};
+use offhook_client::Access;
+use offhook_vault::Vault;
 use secrecy::SecretString;
 use tokio::sync::watch;
 
+use crate::access::AccessError;
 use crate::clock::{pause, unix_ms};
-use crate::grant::{Grant, GrantError, User};
+use crate::grant::{Grant, GrantError};
 use crate::issuer::{Issuer, IssuerError};
 use crate::lock::{Lock, LockError};
+use crate::standing::{Moment, Standing, Watch};
 
 /// The waits between tries to have an answer that may have been lost: most within a reuse interval
 /// of a minute.
@@ -50,57 +51,6 @@ pub struct Config {
     /// Who gave it.
     pub issuer: Arc<dyn Issuer>,
 }
-
-/// Who is signed in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// Nobody.
-    #[default]
-    SignedOut,
-    /// This user.
-    SignedIn(User),
-    /// This user was, and has to sign in again.
-    Ended(User),
-}
-
-/// Why there is no access token.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum AccessError {
-    /// Nobody is signed in.
-    #[error("nobody is signed in; sign in first")]
-    SignedOut,
-    /// The provider does not take the sign-in any more.
-    #[error("the sign-in has ended; sign in again")]
-    Ended,
-    /// The provider did not do what it was asked for.
-    #[error("{0}")]
-    Issuer(IssuerError),
-    /// The place for secrets does not work.
-    #[error("{0}")]
-    Vault(VaultError),
-    /// What is kept cannot be used.
-    #[error("{0}; sign in again")]
-    Grant(#[from] GrantError),
-    /// The machine's lock is not to be had.
-    #[error("{0}")]
-    Lock(String),
-}
-
-/// A step of a refresh after which a crash would be felt, for tests that crash there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// The machine's lock is taken.
-    Locked,
-    /// The use of the token is noted in the vault.
-    Noted,
-    /// The provider has answered; the successor is in memory only.
-    Answered,
-    /// The successor is in the vault.
-    Kept,
-}
-
-/// Told of each step.
-pub type Watch = Arc<dyn Fn(Moment) + Send + Sync>;
 
 /// Keeps one user signed in. Cheap to clone.
 #[derive(Clone)]
@@ -221,22 +171,6 @@ impl Keeper {
         self.0.at_hand(refused)?.ok_or_else(|| {
             AccessError::Issuer(IssuerError::Untrustworthy {
                 detail: "its access tokens expire at once".to_owned(),
-            })
-        })
-    }
-}
-
-impl SignIn for Keeper {
-    fn access<'a>(&'a self, refused: Option<&'a SecretString>) -> Accessing<'a> {
-        Box::pin(async move {
-            Keeper::access(self, refused).await.map_err(|error| {
-                tracing::warn!("no access token: {error}");
-                match error {
-                    AccessError::SignedOut | AccessError::Ended => Failure::SignedOut,
-                    other => Failure::NoCredential {
-                        detail: other.to_string(),
-                    },
-                }
             })
         })
     }

@@ -18,7 +18,7 @@
 //! let keeper = Keeper::open(Config {
 //!     name: "work".to_owned(),
 //!     vault: Vault::open(Place::System { service: "offhook".to_owned() }).await?,
-//!     locks: "/home/ada/.local/share/offhook".into(),
+//!     locks: "locks".into(),
 //!     issuer: provider.clone(),
 //! })
 //! .await?;
@@ -41,6 +41,7 @@
 //! `state`, `nonce` and `iss` are checked, and the ID token's signature, audience and times; by the
 //! provider's clock where this machine's is wrong.
 
+mod access;
 mod browser;
 mod clock;
 mod device;
@@ -52,11 +53,14 @@ mod lock;
 mod loopback;
 mod pages;
 mod provider;
+mod standing;
 
+pub use access::AccessError;
 pub use browser::{BrowserSignIn, SignInError};
 pub use device::DeviceSignIn;
 pub use grant::{Client, Grant, GrantError, Refreshed, User};
 pub use issuer::{Issuer, IssuerError, Work};
-pub use keeper::{AccessError, Config, Keeper, Moment, Standing, Watch};
+pub use keeper::{Config, Keeper};
 pub use pages::{Text, Texts};
 pub use provider::Provider;
+pub use standing::{Moment, Standing, Watch};
