@@ -11,8 +11,10 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
-use tungstenite::http::{Method, Request, header};
+use tungstenite::http::{HeaderMap, Method, header};
 use url::form_urlencoded;
+
+pub use tungstenite::http::Request;
 
 /// How long an answer may take; whoever expects none gives up sooner.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -24,9 +26,16 @@ pub struct Answer {
     pub status: u16,
     /// The whole body.
     pub body: String,
+    headers: HeaderMap,
 }
 
 impl Answer {
+    /// What a header says, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// The body, which is JSON.
     ///
     /// # Errors
@@ -81,14 +90,23 @@ pub fn post_form(url: &str, fields: &[(&str, &str)]) -> Result<Answer> {
     send(Method::POST, url, "application/x-www-form-urlencoded", form)
 }
 
-/// Makes a connection of its own for the request, on a thread of its own: a test that is itself
-/// async has a runtime already, in which nothing may wait for another.
 fn send(method: Method, url: &str, kind: &str, body: String) -> Result<Answer> {
     let request = Request::builder()
         .method(method)
         .uri(url)
-        .header(header::CONTENT_TYPE, kind)
-        .body(Full::new(Bytes::from(body)))?;
+        .header(header::CONTENT_TYPE, kind);
+    ask(request.body(body)?)
+}
+
+/// Sends a request as it is.
+///
+/// Makes a connection of its own for the request, on a thread of its own: a test that is itself
+/// async has a runtime already, in which nothing may wait for another.
+///
+/// # Errors
+/// When no whole answer comes.
+pub fn ask(request: Request<String>) -> Result<Answer> {
+    let request = request.map(|body| Full::new(Bytes::from(body)));
     let waiting = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async { timeout(LIMIT, exchange(request)).await? })
@@ -99,8 +117,11 @@ fn send(method: Method, url: &str, kind: &str, body: String) -> Result<Answer> {
 async fn exchange(request: Request<Full<Bytes>>) -> Result<Answer> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let response = client.request(request).await?;
-    let status = response.status().as_u16();
-    let bytes = response.into_body().collect().await?.to_bytes();
-    let body = String::from_utf8(bytes.to_vec()).context("an answer is not text")?;
-    Ok(Answer { status, body })
+    let (head, body) = response.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    Ok(Answer {
+        status: head.status.as_u16(),
+        body: String::from_utf8(bytes.to_vec()).context("an answer is not text")?,
+        headers: head.headers,
+    })
 }

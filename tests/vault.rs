@@ -7,8 +7,9 @@ use anyhow::Result;
 use offhook_tests::bus::Bus;
 use offhook_tests::clock::{Stopwatch, lasts};
 use offhook_tests::environment::Environment;
-use offhook_tests::keeper::Keeper;
+use offhook_tests::keeper;
 use offhook_tests::keyring::{Keyring, PASSWORD};
+use offhook_tests::orders::Orders;
 use offhook_tests::prompter::Prompter;
 use offhook_tests::scratch::Scratch;
 use sha2::{Digest as _, Sha256};
@@ -25,8 +26,8 @@ const OPEN: &str = "open system offhook-test";
 const OPENED: &str = "opened System";
 
 /// A keeper whose vault is open at a keyring.
-fn open_at(keyring: &Keyring) -> Result<Keeper> {
-    let mut keeper = Keeper::start(&keyring.environment(), LONG)?;
+fn open_at(keyring: &Keyring) -> Result<Orders> {
+    let mut keeper = keeper::start(&keyring.environment(), LONG)?;
     assert_eq!(keeper.ask(OPEN)?, OPENED);
     Ok(keeper)
 }
@@ -153,7 +154,7 @@ fn without_a_bus_or_without_a_keyring_there_is_no_store() -> Result<()> {
         nowhere.clone().with("DBUS_SESSION_BUS_ADDRESS", socket),
         nowhere.and(&bus.environment()),
     ] {
-        let mut keeper = Keeper::start(&environment, LONG)?;
+        let mut keeper = keeper::start(&environment, LONG)?;
         assert_fails(&keeper.ask(OPEN)?, "NoStore");
         // Nothing took its place, and it can be tried again.
         assert_fails(&keeper.ask(OPEN)?, "NoStore");
@@ -168,7 +169,7 @@ fn a_keyring_that_nobody_can_unlock_is_locked() -> Result<()> {
     let written = open_at(&keyring)?.ask("write token 10 one")?;
     keyring.kill()?;
     keyring.run_locked()?;
-    let mut keeper = Keeper::start(&keyring.environment(), LONG)?;
+    let mut keeper = keeper::start(&keyring.environment(), LONG)?;
     assert_fails(&keeper.ask(OPEN)?, "Locked");
     keyring.kill()?;
     keyring.run_unlocked()?;
@@ -185,7 +186,7 @@ fn a_keyring_that_nobody_can_unlock_is_locked() -> Result<()> {
 fn a_user_who_never_had_a_keyring_and_cannot_be_asked_has_a_locked_one() -> Result<()> {
     let mut keyring = Keyring::stopped()?;
     keyring.run_locked()?;
-    let mut keeper = Keeper::start(&keyring.environment(), LONG)?;
+    let mut keeper = keeper::start(&keyring.environment(), LONG)?;
     assert_fails(&keeper.ask(OPEN)?, "Locked");
     Ok(())
 }
@@ -197,7 +198,7 @@ fn a_question_that_is_answered_unlocks_and_one_that_is_dismissed_does_not() -> R
     keyring.kill()?;
     keyring.run_locked()?;
     let prompter = Prompter::start(keyring.bus())?;
-    let mut keeper = Keeper::start(&keyring.environment(), LONG)?;
+    let mut keeper = keeper::start(&keyring.environment(), LONG)?;
     keeper.tell(OPEN)?;
     prompter.dismiss()?;
     assert_fails(&keeper.answer()?, "Locked");
@@ -215,7 +216,7 @@ fn a_question_that_nobody_answers_costs_the_limit_and_no_more() -> Result<()> {
     keyring.kill()?;
     keyring.run_locked()?;
     let prompter = Prompter::start(keyring.bus())?;
-    let mut keeper = Keeper::start(&keyring.environment(), SHORT)?;
+    let mut keeper = keeper::start(&keyring.environment(), SHORT)?;
     let watch = Stopwatch::start();
     assert_fails(&keeper.ask(OPEN)?, "Unanswered");
     let took = watch.elapsed();
@@ -232,7 +233,7 @@ fn a_question_that_nobody_answers_costs_the_limit_and_no_more() -> Result<()> {
 #[test]
 fn a_keyring_that_hangs_costs_the_limit_and_is_used_again() -> Result<()> {
     let mut keyring = Keyring::start()?;
-    let mut keeper = Keeper::start(&keyring.environment(), SHORT)?;
+    let mut keeper = keeper::start(&keyring.environment(), SHORT)?;
     assert_eq!(keeper.ask(OPEN)?, OPENED);
     let written = keeper.ask("write token 10 one")?;
     keyring.freeze()?;
@@ -298,7 +299,7 @@ fn no_log_shows_a_secret_or_a_passphrase() -> Result<()> {
     let environment = environment
         .and(&keyring.environment())
         .with("RUST_LOG", "trace");
-    let mut keeper = Keeper::start(&environment, LONG)?;
+    let mut keeper = keeper::start(&environment, LONG)?;
     for place in [OPEN, &open] {
         assert!(keeper.ask(place)?.starts_with("opened "));
         let written = keeper.ask("write token 8192 one")?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use offhook_tests::clock::lasts;
 use offhook_tests::environment::Environment;
-use offhook_tests::keeper::{Keeper, PASSPHRASE};
+use offhook_tests::keeper::{self, PASSPHRASE};
 use offhook_tests::scratch::Scratch;
 
 use super::{LONG, assert_fails};
@@ -27,7 +27,7 @@ fn encrypted_files_need_no_bus_and_serve_two_programs_at_once() -> Result<()> {
     let mut keepers = Vec::new();
     for _ in 0..2 {
         // Both make the files at the same time, or find those of the other.
-        let mut keeper = Keeper::start(&environment, LONG)?;
+        let mut keeper = keeper::start(&environment, LONG)?;
         keeper.tell(&open)?;
         keepers.push(keeper);
     }
@@ -43,7 +43,7 @@ fn encrypted_files_need_no_bus_and_serve_two_programs_at_once() -> Result<()> {
             written.push((format!("read k{which}.{number}"), keeper.answer()?));
         }
     }
-    let mut keeper = Keeper::start(&environment, LONG)?;
+    let mut keeper = keeper::start(&environment, LONG)?;
     assert_eq!(keeper.ask(&open)?, "opened File");
     for (order, answer) in written {
         assert_eq!(keeper.ask(&order)?, answer);
@@ -55,14 +55,14 @@ fn encrypted_files_need_no_bus_and_serve_two_programs_at_once() -> Result<()> {
 fn encrypted_files_survive_a_crash_at_any_moment() -> Result<()> {
     let scratch = Scratch::new("vault")?;
     let (environment, open) = with_files(&scratch, "pass");
-    let mut keeper = Keeper::start(&environment, LONG)?;
+    let mut keeper = keeper::start(&environment, LONG)?;
     assert_eq!(keeper.ask(&open)?, "opened File");
     let (one, two) = (
         keeper.ask("write token 100000 one")?,
         keeper.ask("write token 100000 two")?,
     );
     for round in 0..10_u64 {
-        let mut keeper = Keeper::start(&environment, LONG)?;
+        let mut keeper = keeper::start(&environment, LONG)?;
         assert_eq!(keeper.ask(&open)?, "opened File");
         for number in 0..40 {
             let seed = ["one", "two"][number % 2];
@@ -71,7 +71,7 @@ fn encrypted_files_survive_a_crash_at_any_moment() -> Result<()> {
         keeper.answer()?;
         lasts(Duration::from_millis(round * 3));
         keeper.kill()?;
-        let mut keeper = Keeper::start(&environment, LONG)?;
+        let mut keeper = keeper::start(&environment, LONG)?;
         assert_eq!(keeper.ask(&open)?, "opened File");
         let found = keeper.ask("read token")?;
         assert!(found == one || found == two, "{found}");
@@ -83,15 +83,15 @@ fn encrypted_files_survive_a_crash_at_any_moment() -> Result<()> {
 fn a_wrong_passphrase_damaged_files_and_a_full_disk_are_told_apart() -> Result<()> {
     let scratch = Scratch::new("vault")?;
     let (environment, open) = with_files(&scratch, "pass");
-    let mut keeper = Keeper::start(&environment, LONG)?;
+    let mut keeper = keeper::start(&environment, LONG)?;
     assert_eq!(keeper.ask(&open)?, "opened File");
     let written = keeper.ask("write token 100 one")?;
 
     let (wrong, _) = with_files(&scratch, "another");
-    let mut other = Keeper::start(&wrong, LONG)?;
+    let mut other = keeper::start(&wrong, LONG)?;
     assert_fails(&other.ask(&open)?, "WrongPassphrase");
 
-    let mut cramped = Keeper::start_with_little_room(&environment, LONG)?;
+    let mut cramped = keeper::start_with_little_room(&environment, LONG)?;
     assert_eq!(cramped.ask(&open)?, "opened File");
     assert_fails(&cramped.ask("write token 8192 two")?, "File");
     assert_eq!(cramped.ask("read token")?, written);
@@ -109,12 +109,12 @@ fn a_wrong_passphrase_damaged_files_and_a_full_disk_are_told_apart() -> Result<(
 #[test]
 fn memory_forgets_with_the_process() -> Result<()> {
     let environment = Environment::new().without("DBUS_SESSION_BUS_ADDRESS");
-    let mut keeper = Keeper::start(&environment, LONG)?;
+    let mut keeper = keeper::start(&environment, LONG)?;
     assert_eq!(keeper.ask("open memory")?, "opened Memory");
     let written = keeper.ask("write token 100000 one")?;
     assert_eq!(keeper.ask("read token")?, written);
     keeper.kill()?;
-    let mut keeper = Keeper::start(&environment, LONG)?;
+    let mut keeper = keeper::start(&environment, LONG)?;
     assert_eq!(keeper.ask("open memory")?, "opened Memory");
     assert_eq!(keeper.ask("read token")?, "nothing");
     Ok(())
