@@ -227,7 +227,9 @@ impl BrowserSignIn<'_> {
             request = request.add_extra_param("resource", resource.as_str());
         }
         let tokens = request.request_async(&http).await.map_err(token_error)?;
-        provider.grant(&self.metadata, &self.key, &tokens, &self.nonce, http.time())
+        let (nonce, time) = (&self.nonce, http.time());
+        let grant = provider.grant(&self.metadata, &self.key, &tokens, nonce, time);
+        grant.await
     }
 }
 

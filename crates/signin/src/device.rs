@@ -125,7 +125,7 @@ impl DeviceSignIn<'_> {
                     let any = |_: Option<&openidconnect::Nonce>| Ok(());
                     let time = http.time();
                     let grant = provider.grant(&self.metadata, &self.key, &tokens, any, time);
-                    return grant.map_err(SignInError::from);
+                    return grant.await.map_err(SignInError::from);
                 }
                 Err(error) => error,
             };

@@ -14,8 +14,9 @@ use openidconnect::core::{
     CoreResponseType, CoreSubjectIdentifierType, CoreTokenResponse,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, ClientId, DiscoveryError, ErrorResponse, IssuerUrl, NonceVerifier,
-    OAuth2TokenResponse, ProviderMetadata, RefreshToken, RequestTokenError, TokenResponse as _,
+    AdditionalProviderMetadata, ClaimsVerificationError, ClientId, DiscoveryError, ErrorResponse,
+    IssuerUrl, NonceVerifier, OAuth2TokenResponse, ProviderMetadata, RefreshToken,
+    RequestTokenError, SignatureVerificationError, TokenResponse as _,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -167,18 +168,24 @@ impl Provider {
 
     /// What a sign-in came to, once its ID token is found to be the provider's and for this sign-in
     /// (OpenID Connect Core 1.0 section 3.1.3.7).
-    pub(crate) fn grant(
+    pub(crate) async fn grant(
         &self,
         metadata: &Metadata,
         key: &ProofKey,
         tokens: &CoreTokenResponse,
-        nonce: impl NonceVerifier,
+        nonce: impl NonceVerifier + Copy + Send,
         time: Option<i64>,
     ) -> Result<Grant, IssuerError> {
         let id_token = tokens
             .id_token()
             .ok_or_else(|| untrustworthy("it holds no ID token".to_owned()))?;
-        let user = self.user(metadata, id_token, nonce, time)?;
+        let mut user = self.user(metadata, id_token, nonce, time);
+        if user.as_ref().is_err_and(is_of_other_keys) {
+            // It may have changed them since it was asked (section 10.1.1).
+            let metadata = self.metadata(Duration::ZERO).await?;
+            user = self.user(&metadata, id_token, nonce, time);
+        }
+        let user = user.map_err(|error| untrustworthy(format!("its ID token: {error}")))?;
         let given = given(tokens);
         Ok(Grant::new(self.client.clone(), user, key, given, unix_ms()))
     }
@@ -189,7 +196,7 @@ impl Provider {
         id_token: &CoreIdToken,
         nonce: impl NonceVerifier,
         time: Option<i64>,
-    ) -> Result<User, IssuerError> {
+    ) -> Result<User, ClaimsVerificationError> {
         let (issuer, keys) = (metadata.issuer().clone(), metadata.jwks().clone());
         let client = CoreClient::new(self.client_id(), issuer, keys);
         let now = time.and_then(|time| DateTime::<Utc>::from_timestamp(time, 0));
@@ -200,8 +207,7 @@ impl Provider {
             Some(now) => verifier.set_time_fn(move || now),
             None => verifier,
         };
-        let claims = id_token.claims(&verifier, nonce);
-        let claims = claims.map_err(|error| untrustworthy(format!("its ID token: {error}")))?;
+        let claims = id_token.claims(&verifier, nonce)?;
         let name = claims.name().and_then(|name| name.get(None));
         let preferred = claims.preferred_username().map(|name| name.as_str());
         Ok(User {
@@ -274,6 +280,16 @@ impl Issuer for Provider {
     fn revoke<'a>(&'a self, grant: &'a Grant) -> Work<'a, ()> {
         Box::pin(Provider::revoke(self, grant))
     }
+}
+
+/// Whether a token may be good, but not by the keys that are known.
+const fn is_of_other_keys(error: &ClaimsVerificationError) -> bool {
+    matches!(
+        error,
+        ClaimsVerificationError::SignatureVerification(
+            SignatureVerificationError::NoMatchingKey | SignatureVerificationError::CryptoError(_)
+        )
+    )
 }
 
 pub(crate) fn token_endpoint(metadata: &Metadata) -> Result<openidconnect::TokenUrl, IssuerError> {
