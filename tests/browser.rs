@@ -210,6 +210,40 @@ impl Browser {
         self.go_through(url, person).await
     }
 
+    /// Does as [`Self::device`] does, but does not consent; the page that says so.
+    ///
+    /// # Errors
+    /// When the provider does not get to an end.
+    pub async fn deny_device(&self, url: &str, code: &str, login: &str) -> Result<Page> {
+        let person = Person {
+            login,
+            consents: false,
+            code,
+        };
+        self.go_through(url, person).await
+    }
+
+    /// Shows pages as for a person who prefers them dark, or light.
+    ///
+    /// # Errors
+    /// When the driver does not know how.
+    pub fn prefer_dark(&self, dark: bool) -> Result<()> {
+        let value = if dark { "dark" } else { "light" };
+        let feature = json!({ "name": "prefers-color-scheme", "value": value });
+        let order = json!({
+            "cmd": "Emulation.setEmulatedMedia",
+            "params": { "features": [feature] },
+        });
+        let url = format!(
+            "{}/session/{}/goog/cdp/execute",
+            self.driver.url(),
+            self.session
+        );
+        let answer = http::post_json(&url, &order)?;
+        ensure!(answer.status == 200, "{}", answer.body);
+        Ok(())
+    }
+
     /// Keeps a picture of the page among the artefacts: its path.
     ///
     /// # Errors
@@ -232,6 +266,8 @@ impl Browser {
             };
             match step {
                 Step::Confirmed => return Ok(page),
+                // What somebody denies on a device comes back to the provider.
+                Step::Problem if !person.consents => return Ok(page),
                 Step::Problem => bail!("the provider says: {}", page.text),
                 Step::Login => {
                     self.fill("login", person.login).await?;

@@ -109,7 +109,7 @@ stroke-linecap:round;stroke-linejoin:round}\
 .good svg{background:var(--good-soft);stroke:var(--good)}\
 .bad svg{background:var(--bad-soft);stroke:var(--bad)}\
 h1{margin:1rem 0 .5rem;font-size:1.375rem;line-height:1.25}\
-p{margin:0;color:var(--muted)}";
+p{margin:0;color:var(--muted);text-wrap:balance}";
 
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
