@@ -1,7 +1,8 @@
 // Generated from crates/phone by `cargo xtask bindings`. Do not edit.
 
 /**
- * Everything a screen shows except levels and transcript, which have messages of their own.
+ * Everything a screen shows except levels, transcript and directory, which have messages of their
+ * own.
  *
  * Stays under 8 KiB of JSON: the window's channel has a fast path below that.
  */
@@ -14,10 +15,6 @@ revision: number,
  * The program's version, as in `0.1.0`.
  */
 version: string, 
-/**
- * The agents that can be called.
- */
-agents: Array<Agent>, 
 /**
  * The call, from the first click to its summary.
  */
@@ -55,6 +52,18 @@ name: string,
  * One sentence on what it is for; none for the built-in agent, whose text is translated.
  */
 description: string | null, 
+/**
+ * The language it speaks, as in `en` (BCP 47), if that is known.
+ */
+language: string | null, 
+/**
+ * The colour of its sign, as in `#0b6b58`, if it has one.
+ */
+color: string | null, 
+/**
+ * Whether the user wants it at hand.
+ */
+favourite: boolean, 
 /**
  * Whether this is the agent that lives inside Offhook and needs no network.
  */
@@ -309,7 +318,59 @@ detail: string, } | { "code": "sign_in_needed",
 /**
  * The server.
  */
-host: string, } | { "code": "revoked", 
+host: string, } | { "code": "no_keyring", 
+/**
+ * What the system said.
+ */
+detail: string, } | { "code": "keyring_locked" } | { "code": "keyring_unanswered" } | { "code": "secret_damaged", 
+/**
+ * The entry or the file.
+ */
+name: string, } | { "code": "wrong_passphrase" } | { "code": "secret_file", 
+/**
+ * The file.
+ */
+path: string, 
+/**
+ * What the system said.
+ */
+detail: string, } | { "code": "secrets_failed", 
+/**
+ * What it said.
+ */
+detail: string, } | { "code": "sign_in_denied", 
+/**
+ * What the provider said.
+ */
+detail: string, } | { "code": "sign_in_expired" } | { "code": "sign_in_no_device" } | { "code": "sign_in_failed", 
+/**
+ * Why, as a sentence without a full stop.
+ */
+detail: string, } | { "code": "key_refused", 
+/**
+ * The server.
+ */
+host: string, 
+/**
+ * What it said.
+ */
+detail: string, } | { "code": "not_a_bridge", 
+/**
+ * The server.
+ */
+host: string, } | { "code": "profiles_damaged", 
+/**
+ * Where it is now.
+ */
+path: string, } | { "code": "profiles_not_kept", 
+/**
+ * What the system said.
+ */
+detail: string, } | { "code": "no_credential", 
+/**
+ * Why, as a sentence.
+ */
+detail: string, } | { "code": "revoked", 
 /**
  * The server.
  */
@@ -477,10 +538,10 @@ export type EntryStatus = "growing" | "complete" | "interrupted" | "broken_off";
 /**
  * What a subscriber receives, in order.
  *
- * A new subscriber gets a snapshot, then `TranscriptCleared`, then an `Transcript` for every line
+ * A new subscriber gets a directory, a snapshot, then `TranscriptCleared`, then an `Transcript` for every line
  * so far, and from then on what changes.
  */
-export type Message = { "type": "snapshot", "value": Snapshot } | { "type": "meters", "value": Meters } | { "type": "transcript_cleared" } | { "type": "transcript", "value": TranscriptEntry } | { "type": "transcript_delta", "value": { 
+export type Message = { "type": "snapshot", "value": Snapshot } | { "type": "directory", "value": Directory } | { "type": "meters", "value": Meters } | { "type": "transcript_cleared" } | { "type": "transcript", "value": TranscriptEntry } | { "type": "transcript_delta", "value": { 
 /**
  * [`TranscriptEntry::id`].
  */
@@ -535,5 +596,312 @@ choice: DeviceChoice, } | { "do": "choose_speaker",
 /**
  * The choice.
  */
-choice: DeviceChoice, };
+choice: DeviceChoice, } | { "do": "account", 
+/**
+ * What.
+ */
+intent: AccountIntent, };
+
+/**
+ * Who can be called, where, and as whom.
+ */
+export type Directory = { 
+/**
+ * Where calls can go. The first is the agent inside Offhook.
+ */
+profiles: Array<Profile>, 
+/**
+ * [`Profile::id`] of the one that is looked at.
+ */
+chosen: string, 
+/**
+ * Who can be called there; favourites first.
+ */
+agents: Array<Agent>, 
+/**
+ * Whether those are all.
+ */
+listing: Listing, 
+/**
+ * The last calls, of all profiles, the newest first; ten at most.
+ */
+recent: Array<Recent>, 
+/**
+ * Where secrets are kept.
+ */
+secrets: Secrets, 
+/**
+ * What becomes of a profile that is being added or changed.
+ */
+adding: Adding, };
+
+/**
+ * Where calls can go, and who the user is there.
+ */
+export type Profile = { 
+/**
+ * Stable; what intents refer to.
+ */
+id: string, 
+/**
+ * What people call it. Data, not translated; empty for the built-in agent's.
+ */
+name: string, 
+/**
+ * What is there.
+ */
+kind: ProfileKind, 
+/**
+ * Who the user is there.
+ */
+account: Account, };
+
+/**
+ * What is at the other end.
+ */
+export type ProfileKind = { "kind": "built_in" } | { "kind": "organisation", 
+/**
+ * Its address.
+ */
+url: string, } | { "kind": "direct", 
+/**
+ * Its address.
+ */
+url: string, 
+/**
+ * The model (Azure OpenAI: the deployment).
+ */
+model: string, 
+/**
+ * Where the key goes.
+ */
+header: KeyHeader, };
+
+/**
+ * The header that an API key goes into.
+ */
+export type KeyHeader = "authorization" | "api_key";
+
+/**
+ * Who the user is at a profile.
+ */
+export type Account = { "state": "not_needed" } | { "state": "unknown" } | { "state": "unavailable", 
+/**
+ * Why.
+ */
+problem: Problem, } | { "state": "signed_out", 
+/**
+ * Why the last try came to nothing, if there was one.
+ */
+problem: Problem | null, } | { "state": "starting" } | { "state": "waiting_for_browser", 
+/**
+ * The page, for a browser that did not open.
+ */
+url: string, 
+/**
+ * Whether the browser was opened, as far as the system says.
+ */
+opened: boolean, } | { "state": "waiting_for_device", 
+/**
+ * What to type there.
+ */
+code: string, 
+/**
+ * Where.
+ */
+url: string, 
+/**
+ * The same with the code in it.
+ */
+qr: QrCode | null, 
+/**
+ * How long the code is good from when this was published, in ms.
+ */
+expires_in_ms: number, } | { "state": "signed_in", 
+/**
+ * As whom: a name, or what the provider calls the user.
+ */
+name: string, 
+/**
+ * The address, if the provider tells it.
+ */
+email: string | null, } | { "state": "ended", 
+/**
+ * As whom: a name, or what the provider calls the user.
+ */
+name: string, } | { "state": "key" } | { "state": "no_key" };
+
+/**
+ * A QR code, without the quiet zone of four modules around it.
+ */
+export type QrCode = { 
+/**
+ * Modules on a side.
+ */
+size: number, 
+/**
+ * Row by row, `#` for a dark module and a space for a light one.
+ */
+modules: string, };
+
+/**
+ * How complete the list of agents is.
+ */
+export type Listing = { "state": "complete" } | { "state": "loading" } | { "state": "sign_in_first" } | { "state": "failed", 
+/**
+ * Why.
+ */
+problem: Problem, };
+
+/**
+ * A call that was made.
+ */
+export type Recent = { 
+/**
+ * [`Profile::id`].
+ */
+profile: string, 
+/**
+ * [`Agent::id`].
+ */
+agent: string, 
+/**
+ * What the agent was called.
+ */
+name: string, 
+/**
+ * When it began, in s since the Unix epoch.
+ */
+at_s: number, 
+/**
+ * How long the line was up, in ms; 0 if it never was.
+ */
+duration_ms: number, 
+/**
+ * Whether it failed.
+ */
+failed: boolean, };
+
+/**
+ * Where secrets are kept.
+ */
+export type Secrets = { "state": "opening" } | { "state": "kept", 
+/**
+ * Where.
+ */
+place: SecretPlace, } | { "state": "unavailable", 
+/**
+ * Why.
+ */
+problem: Problem, };
+
+/**
+ * A place for secrets.
+ */
+export type SecretPlace = "system" | "file" | "memory";
+
+/**
+ * What becomes of a profile that is being added or changed.
+ */
+export type Adding = { "state": "idle" } | { "state": "checking" } | { "state": "done", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, } | { "state": "failed", 
+/**
+ * Why.
+ */
+problem: Problem, };
+
+/**
+ * A secret that somebody typed. Goes in, and never comes out: it shows in no `Debug` output, and
+ * writes itself as nothing.
+ */
+export type Secret = string;
+
+/**
+ * A way to sign in.
+ */
+export type SignInWay = "browser" | "device";
+
+/**
+ * A wish about profiles and accounts.
+ */
+export type AccountIntent = { "what": "choose", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, } | { "what": "add_organisation", 
+/**
+ * Its address.
+ */
+url: string, } | { "what": "add_direct", 
+/**
+ * What to call it.
+ */
+name: string, 
+/**
+ * Its address.
+ */
+url: string, 
+/**
+ * The model.
+ */
+model: string, 
+/**
+ * Where the key goes.
+ */
+header: KeyHeader, 
+/**
+ * The key.
+ */
+key: Secret, } | { "what": "replace_key", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, 
+/**
+ * The key.
+ */
+key: Secret, } | { "what": "stop_adding" } | { "what": "remove", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, } | { "what": "sign_in", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, 
+/**
+ * How.
+ */
+way: SignInWay, } | { "what": "open_browser", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, } | { "what": "cancel_sign_in", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, } | { "what": "sign_out", 
+/**
+ * [`Profile::id`].
+ */
+profile: string, } | { "what": "set_favourite", 
+/**
+ * [`Agent::id`].
+ */
+agent: string, 
+/**
+ * The state wanted.
+ */
+favourite: boolean, } | { "what": "refresh" } | { "what": "keep_secrets", 
+/**
+ * The place.
+ */
+place: SecretPlace, 
+/**
+ * The passphrase, for a file.
+ */
+passphrase: Secret | null, };
 

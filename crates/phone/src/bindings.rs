@@ -6,9 +6,10 @@ use ts_rs::{Config, TS};
 
 use crate::problem::Problem;
 use crate::snapshot::{
-    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, DropCause, EndReason,
-    EntryStatus, Intent, Line, Lost, Message, Meters, Party, ReconnectStep, Snapshot, Stats,
-    TranscriptEntry,
+    Account, AccountIntent, Activity, Adding, Agent, Call, Device, DeviceChoice, DevicePicker,
+    DialStep, Directory, DropCause, EndReason, EntryStatus, Intent, KeyHeader, Line, Listing, Lost,
+    Message, Meters, Party, Profile, ProfileKind, QrCode, Recent, ReconnectStep, Secret,
+    SecretPlace, Secrets, SignInWay, Snapshot, Stats, TranscriptEntry,
 };
 
 fn declarations() -> String {
@@ -42,6 +43,20 @@ fn declarations() -> String {
         one::<Message>,
         one::<Meters>,
         one::<Intent>,
+        one::<Directory>,
+        one::<Profile>,
+        one::<ProfileKind>,
+        one::<KeyHeader>,
+        one::<Account>,
+        one::<QrCode>,
+        one::<Listing>,
+        one::<Recent>,
+        one::<Secrets>,
+        one::<SecretPlace>,
+        one::<Adding>,
+        one::<Secret>,
+        one::<SignInWay>,
+        one::<AccountIntent>,
     ];
     let mut text =
         String::from("// Generated from crates/phone by `cargo xtask bindings`. Do not edit.\n\n");

@@ -21,8 +21,9 @@ pub use offhook_client::{Connector, Credential, Endpoint, EndpointError, is_harm
 pub use problem::Problem;
 pub use run::{Gone, Phone};
 pub use snapshot::{
-    Activity, Agent, Call, Device, DeviceChoice, DevicePicker, DialStep, DropCause, EndReason,
-    EntryStatus, Intent, Line, Lost, Message, Meters, Party, ReconnectStep, Snapshot, Stats,
-    TranscriptEntry,
+    Account, AccountIntent, Activity, Adding, Agent, Call, Device, DeviceChoice, DevicePicker,
+    DialStep, Directory, DropCause, EndReason, EntryStatus, Intent, KeyHeader, Line, Listing, Lost,
+    Message, Meters, Party, Profile, ProfileKind, QrCode, Recent, ReconnectStep, Secret,
+    SecretPlace, Secrets, SignInWay, Snapshot, Stats, TranscriptEntry,
 };
 pub use text::{Locale, english};

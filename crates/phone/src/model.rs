@@ -1,13 +1,16 @@
 //! What the softphone decides: inputs and the time in, effects and a snapshot out. No I/O.
 
+pub(crate) mod book;
 mod config;
 mod conversation;
+mod desk;
 mod devices;
 mod io;
 mod live;
 mod phase;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use offhook_audio as audio;
@@ -15,10 +18,13 @@ use offhook_client::proto::Time;
 
 use crate::problem::Problem;
 use crate::snapshot::{
-    Call, DialStep, EndReason, Intent, Message, Meters, Snapshot, Stats, TranscriptEntry,
+    Call, DialStep, Directory, EndReason, Intent, Message, Meters, Recent, Snapshot, Stats,
+    TranscriptEntry,
 };
 pub use config::{AgentEntry, Config};
 use conversation::Conversation;
+use desk::{Desk, News};
+pub use desk::{Order, Report};
 use devices::Pickers;
 pub use io::{Effect, Input};
 use phase::{Dialling, Phase, Summary};
@@ -30,6 +36,7 @@ const STATS_EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Model {
     config: Config,
+    desk: Desk,
     phase: Phase,
     conversation: Conversation,
     pickers: Pickers,
@@ -45,8 +52,11 @@ pub struct Model {
 impl Model {
     /// A softphone at rest.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(mut config: Config) -> Self {
+        let agents = std::mem::take(&mut config.agents);
+        let book = std::mem::take(&mut config.book);
         Self {
+            desk: Desk::new(agents, book, config.secrets.clone()),
             pickers: Pickers::new(config.microphone.clone(), config.speaker.clone()),
             phase: Phase::Ready,
             conversation: Conversation::default(),
@@ -71,8 +81,10 @@ impl Model {
             Input::AudioRefused(error) => self.fail(now, Problem::from(error)),
             Input::Audio(event) => self.audio(now, event),
             Input::Devices(devices) => self.pickers.update(devices),
+            Input::Account(report) => self.report(report),
             Input::AudioDropped(frames) => self.count(|stats| stats.frames_lost += frames),
         }
+        self.desk.publish(&mut self.effects);
         self.publish(now);
         std::mem::take(&mut self.effects)
     }
@@ -89,23 +101,21 @@ impl Model {
     /// The picture as it was when the last input came.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let agents = self.config.agents.iter().map(|entry| entry.agent.clone());
-        let agent = |entry: usize| self.config.agents[entry].agent.clone();
         let call = match &self.phase {
             Phase::Ready => Call::Ready,
             Phase::Dialling(dialling) => Call::Dialling {
-                agent: agent(dialling.entry),
+                agent: dialling.entry.agent.clone(),
                 step: dialling.step,
                 held_ms: millis(dialling.held),
             },
             Phase::Live(live) => Call::Live {
-                agent: agent(live.entry),
+                agent: live.entry.agent.clone(),
                 line: live.line(self.now),
                 activity: live.activity(),
                 stats: live.stats,
             },
             Phase::Ended(summary) => Call::Ended {
-                agent: agent(summary.entry),
+                agent: summary.entry.agent.clone(),
                 reason: summary.reason.clone(),
                 duration_ms: millis(summary.duration),
                 stats: summary.stats,
@@ -117,13 +127,18 @@ impl Model {
                 .as_ref()
                 .map_or(1, |published| published.revision),
             version: self.config.version.clone(),
-            agents: agents.collect(),
             call,
             muted: self.muted,
             microphone: self.pickers.microphone(),
             speaker: self.pickers.speaker(),
             notice: self.notice.clone(),
         }
+    }
+
+    /// Who can be called, where, and as whom, as it was when the last input came.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        self.desk.directory()
     }
 
     /// The conversation so far.
@@ -176,6 +191,22 @@ impl Model {
                     self.effects.push(Effect::UseSpeaker(speaker));
                 }
             }
+            Intent::Account { intent } => self.desk.intent(intent, &mut self.effects),
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        match self.desk.report(report, &mut self.effects) {
+            News::None => {}
+            News::Notice(problem) => self.notice = Some(problem),
+            News::SignedIn => {
+                if matches!(self.notice, Some(Problem::SignInNeeded { .. })) {
+                    self.notice = None;
+                }
+                if matches!(&self.phase, Phase::Live(live) if live.is_away()) {
+                    self.effects.push(Effect::RetryNow);
+                }
+            }
         }
     }
 
@@ -183,12 +214,7 @@ impl Model {
         if self.in_call() {
             return;
         }
-        let Some(entry) = self
-            .config
-            .agents
-            .iter()
-            .position(|entry| entry.agent.id == agent)
-        else {
+        let Some(entry) = self.desk.agent(agent) else {
             self.notice = Some(Problem::AgentUnknown {
                 agent: agent.to_owned(),
             });
@@ -197,7 +223,8 @@ impl Model {
         self.notice = None;
         self.conversation.clear(&mut self.effects);
         self.phase = Phase::Dialling(Dialling {
-            entry,
+            entry: Arc::clone(&entry),
+            profile: self.desk.chosen().to_owned(),
             clicked_at: now,
             step: DialStep::Authorising,
             held: Duration::ZERO,
@@ -299,11 +326,31 @@ impl Model {
     /// The call is over, whoever ended it. The summary shows at once; the line says its farewell
     /// in the background.
     fn end(&mut self, now: Time, reason: EndReason) {
-        let (entry, duration, stats) = match &self.phase {
-            Phase::Dialling(dialling) => (dialling.entry, Duration::ZERO, dialling.stats),
-            Phase::Live(live) => (live.entry, now - live.connected_at, live.stats),
+        let (entry, profile, duration, stats) = match &self.phase {
+            Phase::Dialling(Dialling {
+                entry,
+                profile,
+                stats,
+                ..
+            }) => (entry, profile, Duration::ZERO, *stats),
+            Phase::Live(live) => (
+                &live.entry,
+                &live.profile,
+                now - live.connected_at,
+                live.stats,
+            ),
             Phase::Ready | Phase::Ended(_) => return,
         };
+        let entry = Arc::clone(entry);
+        let call = Recent {
+            profile: profile.clone(),
+            agent: entry.agent.id.clone(),
+            name: entry.agent.name.clone(),
+            at_s: self.time_of_day(now).saturating_sub(seconds(duration)),
+            duration_ms: millis(duration),
+            failed: matches!(reason, EndReason::Failed { .. }),
+        };
+        self.desk.called(call, &mut self.effects);
         let broken_off = !matches!(reason, EndReason::HungUp | EndReason::FarEnd);
         self.conversation.finish(broken_off, &mut self.effects);
         self.pickers.released();
@@ -315,6 +362,12 @@ impl Model {
         });
         self.effects.push(Effect::HangUp);
         self.effects.push(Effect::StopAudio);
+    }
+
+    /// In s since the Unix epoch.
+    fn time_of_day(&self, now: Time) -> u32 {
+        let since_start = seconds(now.since_start());
+        self.config.started_at_s.saturating_add(since_start)
     }
 
     fn in_call(&self) -> bool {
@@ -347,6 +400,10 @@ impl Model {
         self.effects
             .push(Effect::Publish(Message::Snapshot(Box::new(snapshot))));
     }
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -72,6 +72,70 @@ pub enum Problem {
         /// The server.
         host: String,
     },
+    /// There is no keyring to keep secrets in.
+    NoKeyring {
+        /// What the system said.
+        detail: String,
+    },
+    /// The keyring is locked, or did not let this program in.
+    KeyringLocked,
+    /// The keyring does not answer; it may be asking for its password.
+    KeyringUnanswered,
+    /// What is kept is damaged.
+    SecretDamaged {
+        /// The entry or the file.
+        name: String,
+    },
+    /// The passphrase does not open the file.
+    WrongPassphrase,
+    /// The file with the secrets cannot be used.
+    SecretFile {
+        /// The file.
+        path: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// The place for secrets failed.
+    SecretsFailed {
+        /// What it said.
+        detail: String,
+    },
+    /// The user, or the provider, refused the sign-in.
+    SignInDenied {
+        /// What the provider said.
+        detail: String,
+    },
+    /// Nobody signed in in time.
+    SignInExpired,
+    /// The provider does not offer to sign in on another device.
+    SignInNoDevice,
+    /// The sign-in came to nothing for another reason.
+    SignInFailed {
+        /// Why, as a sentence without a full stop.
+        detail: String,
+    },
+    /// The server does not take the API key.
+    KeyRefused {
+        /// The server.
+        host: String,
+        /// What it said.
+        detail: String,
+    },
+    /// The server at the address is not a bridge of Offhook's.
+    NotABridge {
+        /// The server.
+        host: String,
+    },
+    /// The list of profiles could not be read and was put aside.
+    ProfilesDamaged {
+        /// Where it is now.
+        path: String,
+    },
+    /// The list of profiles could not be written.
+    ProfilesNotKept {
+        /// What the system said.
+        detail: String,
+    },
     /// What proves who is calling is not to be had now.
     NoCredential {
         /// Why, as a sentence.

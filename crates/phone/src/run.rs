@@ -186,8 +186,8 @@ impl Loop {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Publish(message) => self.subscribers.publish(&message, &self.model),
+            Effect::Account(order) => tracing::debug!(?order, "no accounts here"),
             Effect::Dial(entry) => {
-                let entry = &self.config.agents[entry];
                 self.call = Some(client::Call::start(client::Config {
                     connector: self.connector.clone(),
                     endpoint: entry.endpoint.clone(),

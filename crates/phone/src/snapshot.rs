@@ -4,6 +4,7 @@
 //! generated from it (`bindings.rs`), and nothing in it is a sentence: texts are codes with
 //! arguments, translated from the locale files by whoever shows them.
 
+mod directory;
 mod line;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,14 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::problem::Problem;
+pub use directory::{
+    Account, AccountIntent, Adding, Directory, KeyHeader, Listing, Profile, ProfileKind, QrCode,
+    Recent, Secret, SecretPlace, Secrets, SignInWay,
+};
 pub use line::{DropCause, Line, Lost, ReconnectStep};
 
-/// Everything a screen shows except levels and transcript, which have messages of their own.
+/// Everything a screen shows except levels, transcript and directory, which have messages of their
+/// own.
 ///
 /// Stays under 8 KiB of JSON: the window's channel has a fast path below that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,8 +29,6 @@ pub struct Snapshot {
     pub revision: u32,
     /// The program's version, as in `0.1.0`.
     pub version: String,
-    /// The agents that can be called.
-    pub agents: Vec<Agent>,
     /// The call, from the first click to its summary.
     pub call: Call,
     /// Whether the user's microphone is muted. Muted audio never leaves the process.
@@ -65,6 +69,12 @@ pub struct Agent {
     pub name: String,
     /// One sentence on what it is for; none for the built-in agent, whose text is translated.
     pub description: Option<String>,
+    /// The language it speaks, as in `en` (BCP 47), if that is known.
+    pub language: Option<String>,
+    /// The colour of its sign, as in `#0b6b58`, if it has one.
+    pub color: Option<String>,
+    /// Whether the user wants it at hand.
+    pub favourite: bool,
     /// Whether this is the agent that lives inside Offhook and needs no network.
     pub built_in: bool,
 }
@@ -270,7 +280,7 @@ pub enum EntryStatus {
 
 /// What a subscriber receives, in order.
 ///
-/// A new subscriber gets a snapshot, then `TranscriptCleared`, then an `Transcript` for every line
+/// A new subscriber gets a directory, a snapshot, then `TranscriptCleared`, then an `Transcript` for every line
 /// so far, and from then on what changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(TS))]
@@ -278,6 +288,8 @@ pub enum EntryStatus {
 pub enum Message {
     /// The whole state.
     Snapshot(Box<Snapshot>),
+    /// Who can be called, where, and as whom.
+    Directory(Box<Directory>),
     /// Levels and the call's clock, about 15 times a second while audio runs.
     Meters(Meters),
     /// The conversation starts anew.
@@ -349,5 +361,10 @@ pub enum Intent {
     ChooseSpeaker {
         /// The choice.
         choice: DeviceChoice,
+    },
+    /// Something about profiles and accounts.
+    Account {
+        /// What.
+        intent: AccountIntent,
     },
 }

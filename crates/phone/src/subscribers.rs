@@ -62,6 +62,7 @@ impl Subscriber {
     /// that is being published says.
     fn catch_up(&mut self, model: &Model) {
         let mut messages = vec![
+            Message::Directory(Box::new(model.directory())),
             Message::Snapshot(Box::new(model.snapshot())),
             Message::TranscriptCleared,
         ];
@@ -69,7 +70,7 @@ impl Subscriber {
         // A transcript longer than the queue keeps its newest lines here.
         let room = self.sender.max_capacity() / 2;
         if messages.len() > room {
-            messages.drain(2..messages.len() - room + 2);
+            messages.drain(3..messages.len() - room + 3);
         }
         let Ok(places) = self.sender.try_reserve_many(messages.len()) else {
             return;

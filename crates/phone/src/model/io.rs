@@ -1,9 +1,12 @@
 //! What the model is told, and what it has done.
 
+use std::sync::Arc;
+
 use offhook_audio as audio;
 use offhook_client as client;
 use offhook_client::proto::wire::ClientEvent;
 
+use super::{AgentEntry, Order, Report};
 use crate::snapshot::{Intent, Message};
 
 /// Something that happened.
@@ -21,6 +24,8 @@ pub enum Input {
     Audio(audio::Event),
     /// The list of devices changed.
     Devices(audio::Devices),
+    /// Something became of profiles and accounts.
+    Account(Report),
     /// Sound was dropped because the loop or the call's driver was too slow, in 20 ms frames.
     AudioDropped(u32),
     /// The time of [`Model::deadline`](super::Model::deadline) came.
@@ -30,8 +35,8 @@ pub enum Input {
 /// Something to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Start a call to the agent at this place in [`Config::agents`](super::Config::agents).
-    Dial(usize),
+    /// Start a call to this agent.
+    Dial(Arc<AgentEntry>),
     /// Give the call an event.
     Send(ClientEvent),
     /// Give the call 24 kHz mono samples of the caller's.
@@ -70,6 +75,8 @@ pub enum Effect {
     UseMicrophone(audio::Microphone),
     /// Play there.
     UseSpeaker(audio::Speaker),
+    /// Do something about profiles and accounts.
+    Account(Order),
     /// Tell the subscribers.
     Publish(Message),
 }

@@ -4,6 +4,7 @@ mod connection;
 mod playout;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use offhook_client::proto::Time;
@@ -15,7 +16,7 @@ use offhook_client::proto::wire::server::{OutputAudioDelta, SpeechStarted, Speec
 use offhook_client::proto::wire::{ContentPart, Item, ServerEvent, decode_pcm16};
 
 use super::conversation::Conversation;
-use super::{Dialling, Effect, millis};
+use super::{AgentEntry, Dialling, Effect, millis};
 use crate::snapshot::{Activity, Line, Stats};
 use connection::Connection;
 pub(super) use connection::count;
@@ -37,7 +38,9 @@ const HARMLESS: [&str; 2] = [
 
 #[derive(Debug)]
 pub(super) struct Live {
-    pub(super) entry: usize,
+    pub(super) entry: Arc<AgentEntry>,
+    /// The profile that it was called at.
+    pub(super) profile: String,
     pub(super) connected_at: Time,
     pub(super) stats: Stats,
     connection: Connection,
@@ -66,7 +69,8 @@ impl Live {
     pub(super) fn new(dialling: &Dialling, now: Time, effects: &mut Vec<Effect>) -> Self {
         effects.push(Effect::Send(ResponseCreate::default().into()));
         Self {
-            entry: dialling.entry,
+            entry: Arc::clone(&dialling.entry),
+            profile: dialling.profile.clone(),
             connected_at: now,
             stats: Stats {
                 connected_ms: Some(millis(now - dialling.clicked_at)),

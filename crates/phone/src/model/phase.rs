@@ -1,9 +1,11 @@
 //! Where the call stands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use offhook_client::proto::Time;
 
+use super::AgentEntry;
 use super::live::Live;
 use crate::snapshot::{DialStep, EndReason, Stats};
 
@@ -19,7 +21,9 @@ pub(super) enum Phase {
 /// A call that is not up yet.
 #[derive(Debug)]
 pub(super) struct Dialling {
-    pub(super) entry: usize,
+    pub(super) entry: Arc<AgentEntry>,
+    /// The profile that it was called at.
+    pub(super) profile: String,
     pub(super) clicked_at: Time,
     pub(super) step: DialStep,
     pub(super) held: Duration,
@@ -28,7 +32,7 @@ pub(super) struct Dialling {
 
 #[derive(Debug)]
 pub(super) struct Summary {
-    pub(super) entry: usize,
+    pub(super) entry: Arc<AgentEntry>,
     pub(super) reason: EndReason,
     pub(super) duration: Duration,
     pub(super) stats: Stats,

@@ -70,11 +70,11 @@ impl Model {
 
     fn line_ended(&mut self, now: Time, end: End) {
         let (entry, was_up) = match &self.phase {
-            Phase::Dialling(dialling) => (dialling.entry, false),
-            Phase::Live(live) => (live.entry, true),
+            Phase::Dialling(dialling) => (&dialling.entry, false),
+            Phase::Live(live) => (&live.entry, true),
             Phase::Ready | Phase::Ended(_) => return,
         };
-        let AgentEntry { agent, endpoint } = &self.config.agents[entry];
+        let AgentEntry { agent, endpoint } = entry.as_ref();
         let called = Called {
             endpoint,
             agent: &agent.id,

@@ -25,13 +25,7 @@ pub(crate) struct Phone {
 impl Phone {
     pub(crate) fn ready() -> Self {
         let entry = AgentEntry::built_in("test", "http://127.0.0.1:8084", "token".into()).unwrap();
-        let config = Config {
-            version: "0.0.0".to_owned(),
-            agents: vec![entry],
-            microphone: audio::Microphone::Default,
-            speaker: audio::Speaker::Default,
-            echo_cancellation: true,
-        };
+        let config = Config::new("0.0.0", vec![entry]);
         Self {
             model: Model::new(config),
             now: Time::ZERO,
