@@ -1,8 +1,7 @@
 //! Starts the softphone with the built-in agent inside this process.
 
 use offhook_bridge::{AGENT, Embedded};
-use offhook_phone::audio::{Microphone, Speaker};
-use offhook_phone::{AgentEntry, Config, Connector, Phone};
+use offhook_phone::{AccountsConfig, AgentEntry, Config, Connector, Phone, data_folder};
 
 /// Why the softphone does not start.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +15,9 @@ pub(crate) enum Error {
     /// No certificates can be read.
     #[error("the system's certificates cannot be read: {0}")]
     Certificates(String),
+    /// There is no home folder.
+    #[error("there is no home folder to remember accounts in; set OFFHOOK_DATA to another folder")]
+    NoHome,
 }
 
 /// A softphone and the agent it can always call.
@@ -28,15 +30,10 @@ pub(crate) async fn start() -> Result<Started, Error> {
     let embedded = Embedded::start().await?;
     let entry = AgentEntry::built_in(AGENT, &embedded.url(), embedded.access_token())?;
     let connector = Connector::new().map_err(|error| Error::Certificates(error.to_string()))?;
-    let config = Config {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        agents: vec![entry],
-        microphone: Microphone::Default,
-        speaker: Speaker::Default,
-        echo_cancellation: true,
-    };
+    let config = Config::new(env!("CARGO_PKG_VERSION"), vec![entry]);
+    let accounts = AccountsConfig::new(data_folder().ok_or(Error::NoHome)?);
     Ok(Started {
-        phone: Phone::start(config, connector),
+        phone: Phone::start_with(config, connector, accounts),
         embedded,
     })
 }

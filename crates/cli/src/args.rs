@@ -22,6 +22,13 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// List microphones and speakers.
     Devices(DevicesArgs),
+    /// Sign in at an organisation's bridge, once: calls from the window and from here use it.
+    #[command(after_long_help = LOGIN_HELP)]
+    Login(LoginArgs),
+    /// Sign out: the sign-in service is told, and nothing is kept.
+    Logout(LogoutArgs),
+    /// Say where you are signed in, and where secrets are kept.
+    Status(StatusArgs),
 }
 
 const CALL_HELP: &str = "\
@@ -40,6 +47,7 @@ Examples:
   offhook call
   offhook call --mic question.wav --speaker answer.wav --json
   offhook call sales --url https://bridge.example.com
+  offhook call sales --at bridge.example.com
   offhook call gpt-realtime --url wss://api.example.com/v1/realtime --direct";
 
 #[derive(Debug, ClapArgs)]
@@ -51,6 +59,13 @@ pub(crate) struct CallArgs {
     /// The server to call, as in https://bridge.example.com [default: the built-in agent].
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
+
+    /// Call where you are signed in: a bridge, or its name in `offhook status`.
+    #[arg(long, value_name = "URL|NAME", conflicts_with = "url")]
+    pub(crate) at: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
 
     /// Show the credential to the server itself instead of buying a short-lived token with it:
     /// for OpenAI-compatible servers.
@@ -80,6 +95,76 @@ pub(crate) struct CallArgs {
     /// Print one JSON object a line for each event, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+const LOGIN_HELP: &str = "\
+The page to sign in on opens in your browser; its address is printed as well. With --device a code is \
+printed instead, to be typed on any other device: for computers without a browser, or far away.
+
+A bridge that wants a token of its own takes it from OFFHOOK_ACCESS_TOKEN.
+
+Environment:
+  OFFHOOK_PASSPHRASE    the passphrase, with --keep-in file
+  OFFHOOK_DATA          another folder for what Offhook remembers
+
+Examples:
+  offhook login bridge.example.com
+  offhook login --device
+  OFFHOOK_PASSPHRASE=... offhook login bridge.example.com --keep-in file";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LoginArgs {
+    /// The bridge, as in bridge.example.com [default: the one that is known already].
+    #[arg(value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// Sign in on another device, with a code.
+    #[arg(long)]
+    pub(crate) device: bool,
+
+    /// Sign in again, also where somebody is signed in.
+    #[arg(long)]
+    pub(crate) again: bool,
+
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogoutArgs {
+    /// The bridge, or its name in `offhook status` [default: the only one].
+    #[arg(value_name = "URL|NAME")]
+    pub(crate) at: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StatusArgs {
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
+}
+
+/// Where secrets are kept.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct SecretsArgs {
+    /// Where secrets are kept: the system's keyring, or a file that OFFHOOK_PASSPHRASE encrypts.
+    #[arg(long = "keep-in", value_name = "PLACE", value_enum, default_value_t)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Place {
+    /// The system's keyring.
+    #[default]
+    System,
+    /// An encrypted file.
+    File,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -136,7 +221,7 @@ mod tests {
     fn a_wav_is_told_from_a_device() {
         let parse = |words: &[&str]| match Args::parse_from(words).command {
             Command::Call(call) => call,
-            Command::Devices(_) => panic!("call"),
+            _ => panic!("call"),
         };
         let call = parse(&["offhook", "call", "--mic", "a/b.WAV", "--speaker", "HDMI 1"]);
         assert_eq!(call.agent, AGENT);

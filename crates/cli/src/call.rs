@@ -13,6 +13,7 @@ use offhook_phone::{
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
+use crate::accounts::Desk;
 use crate::args::CallArgs;
 use crate::clock::Clock;
 use crate::conductor::Conductor;
@@ -24,35 +25,53 @@ pub(crate) enum Error {
     /// Something a user can read about.
     #[error("{}", offhook_phone::english(.0))]
     Problem(Problem),
+    /// What was asked for cannot be done as things are.
+    #[error("{0}")]
+    Unable(String),
     /// The system refused what every program needs.
     #[error("Offhook cannot start: {0}.")]
     Start(String),
 }
 
 pub(crate) fn run(args: CallArgs) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(call(args))
+}
+
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Error::Start(error.to_string()))?;
-    runtime.block_on(call(args))
+        .map_err(|error| Error::Start(error.to_string()))
 }
 
 async fn call(args: CallArgs) -> Result<(), Error> {
-    let (entry, embedded) = entry(&args).await?;
-    let agent = entry.agent.id.clone();
     let microphone = args.microphone();
     let microphone_is_file = matches!(microphone, Microphone::File(_));
-    let config = Config {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        agents: vec![entry],
+    let config = |agents| Config {
         speaker: args.speaker(),
         // A file has no room around it that could echo.
         echo_cancellation: !args.no_echo_cancellation && !microphone_is_file,
         microphone,
+        ..Config::new(env!("CARGO_PKG_VERSION"), agents)
     };
-    let connector = Connector::new().map_err(|error| Error::Start(error.to_string()))?;
-    let phone = Phone::start(config, connector);
+    let (phone, agent, embedded) = match &args.at {
+        Some(at) => {
+            let desk = Desk::open(config(Vec::new()), args.secrets).await?;
+            let phone = desk.ready_to_call(at, &args.agent).await?;
+            (phone, args.agent.clone(), None)
+        }
+        None => {
+            let (entry, embedded) = entry(&args).await?;
+            let agent = entry.agent.id.clone();
+            let connector = Connector::new().map_err(|error| Error::Start(error.to_string()))?;
+            (
+                Phone::start(config(vec![entry]), connector),
+                agent,
+                embedded,
+            )
+        }
+    };
     let conductor = Conductor::new(args.say, args.limit, microphone_is_file);
     let ended = talk(&phone, agent, conductor, Output::new(args.json)).await;
     phone.stop().await;
@@ -90,6 +109,9 @@ async fn entry(args: &CallArgs) -> Result<(AgentEntry, Option<Embedded>), Error>
         id: args.agent.clone(),
         name: args.agent.clone(),
         description: None,
+        language: None,
+        color: None,
+        favourite: false,
         built_in: false,
     };
     Ok((AgentEntry { agent, endpoint }, None))
@@ -111,7 +133,7 @@ fn credential(args: &CallArgs, url: &str) -> Result<Credential, Error> {
 }
 
 /// A secret from the environment, which, unlike arguments, other users cannot read.
-fn secret(name: &str) -> Option<SecretString> {
+pub(crate) fn secret(name: &str) -> Option<SecretString> {
     std::env::var(name)
         .ok()
         .filter(|value| !value.is_empty())
@@ -158,7 +180,7 @@ async fn talk(
 }
 
 /// Waits until the person, or the system that shuts down, asks for the end of the call.
-async fn interrupt() {
+pub(crate) async fn interrupt() {
     #[cfg(unix)]
     let terminated = async {
         use tokio::signal::unix::{SignalKind, signal};

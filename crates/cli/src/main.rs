@@ -1,5 +1,6 @@
 //! Offhook's command line: the same engine without a window.
 
+mod accounts;
 mod args;
 mod call;
 mod clock;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Call(call) => call::run(call),
         Command::Devices(devices) => devices::run(&devices),
+        Command::Login(login) => accounts::login::run(login),
+        Command::Logout(logout) => accounts::logout::run(logout),
+        Command::Status(status) => accounts::status::run(&status),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

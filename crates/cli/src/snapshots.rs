@@ -14,12 +14,14 @@ pub(crate) fn live(activity: Activity, line: Line) -> Message {
     Message::Snapshot(Box::new(Snapshot {
         revision: 1,
         version: String::new(),
-        agents: Vec::new(),
         call: Call::Live {
             agent: Agent {
                 id: "test".to_owned(),
                 name: "Test".to_owned(),
                 description: None,
+                language: None,
+                color: None,
+                favourite: false,
                 built_in: true,
             },
             line,

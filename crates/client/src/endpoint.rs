@@ -134,11 +134,23 @@ impl Endpoint {
         self.origin.to_string()
     }
 
+    /// What is at `path` beside the realtime API, as in `v1/agents`: the URL to
+    /// [fetch](crate::Connector::fetch).
+    #[must_use]
+    pub fn beside(&self, path: &str) -> Url {
+        let mut url = self.realtime_url();
+        let base = self.realtime.path().strip_suffix(REALTIME);
+        url.set_path(&format!("{}{path}", base.unwrap_or("/")));
+        url
+    }
+
     pub(crate) const fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    pub(crate) fn credential(&self) -> &Credential {
+    /// What proves who is calling.
+    #[must_use]
+    pub const fn credential(&self) -> &Credential {
         &self.credential
     }
 
@@ -199,8 +211,16 @@ mod tests {
                 "https://bridge.example/v1/realtime/client_secrets"
             );
             assert_eq!(endpoint.authority(), "bridge.example:443");
+            assert_eq!(
+                endpoint.beside("v1/agents").as_str(),
+                "https://bridge.example/v1/agents"
+            );
         }
         let local = endpoint("http://127.0.0.1:8084/offhook").expect("it is fine");
+        assert_eq!(
+            local.beside(".well-known/offhook").as_str(),
+            "http://127.0.0.1:8084/offhook/.well-known/offhook"
+        );
         assert_eq!(
             local.upgrade_url("test", Some("sess_1&x")).as_str(),
             "ws://127.0.0.1:8084/offhook/v1/realtime?agent=test&session=sess_1%26x"

@@ -1,9 +1,11 @@
 //! Small HTTP requests on the connections that calls use (RFC 9112): what a proxy, a private CA or a
 //! firewall does to one, it does to the other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -13,8 +15,9 @@ use url::Url;
 
 use crate::connect::{Connection, Connector, Stream};
 use crate::dpop::Prover;
+use crate::endpoint::Credential;
 use crate::limits::{Step, within};
-use crate::mint::not_http;
+use crate::mint::{authorisation, not_http, secret};
 use crate::origin::Origin;
 use crate::upgrade::USER_AGENT;
 
@@ -57,6 +60,53 @@ impl Connector {
             return Ok(response);
         }
         Ok(response)
+    }
+
+    /// Like [`fetch`](Self::fetch), in the name of whoever `credential` is about. A user who is signed
+    /// in is asked for another access token where the server refuses the first.
+    ///
+    /// # Errors
+    /// Those of [`fetch`](Self::fetch), and where there is no access token.
+    pub async fn fetch_authorised(
+        &self,
+        request: Request<Bytes>,
+        credential: &Credential,
+    ) -> Result<Response<Bytes>, Failure> {
+        let with = |mut request: Request<Bytes>, name: HeaderName, value| {
+            request.headers_mut().insert(name, value);
+            request
+        };
+        let sign_in = match credential {
+            Credential::Mint { access_token: None } => return self.fetch(request).await,
+            Credential::Mint {
+                access_token: Some(token),
+            }
+            | Credential::Key(token) => {
+                let value = authorisation(token, false)?;
+                return self
+                    .fetch(with(request, header::AUTHORIZATION, value))
+                    .await;
+            }
+            Credential::ApiKey(key) => {
+                let name = HeaderName::from_static("api-key");
+                return self.fetch(with(request, name, secret("", key)?)).await;
+            }
+            Credential::SignedIn(sign_in) => sign_in,
+        };
+        let mut access = sign_in.access(None).await?;
+        let mut renewed = false;
+        loop {
+            let prover = Prover::new(Arc::clone(&access.key));
+            let value = authorisation(&access.token, access.bound)?;
+            let request = with(request.clone(), header::AUTHORIZATION, value);
+            let token = access.bound.then_some(&access.token);
+            let response = self.fetch_proven(request, &prover, token).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || renewed {
+                return Ok(response);
+            }
+            access = sign_in.access(Some(&access.token)).await?;
+            renewed = true;
+        }
     }
 
     /// As [`fetch`](Self::fetch) does; a failure names the step.

@@ -1,10 +1,9 @@
 //! Requests to a server on a real socket.
 #![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;

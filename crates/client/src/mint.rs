@@ -146,7 +146,8 @@ pub(crate) fn secret(scheme: &str, value: &SecretString) -> Result<HeaderValue, 
 
 /// What an HTTP error says: its status, `Retry-After`, and the sentence in its body. What is neither
 /// that nor what was asked for comes from something else: a sign-in page, a portal.
-pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+#[must_use]
+pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
     if !status.is_client_error() && !status.is_server_error() {
         return Failure::NotTheProtocol {
             detail: format!("the server answered {status}"),

@@ -96,7 +96,7 @@ pub(crate) fn end_reason(end: End, called: Called<'_>) -> EndReason {
     EndReason::Failed { problem }
 }
 
-fn from_failure(failure: Failure, called: Called<'_>) -> Problem {
+pub(crate) fn from_failure(failure: Failure, called: Called<'_>) -> Problem {
     let host = called.endpoint.host().to_owned();
     match failure {
         Failure::HostUnknown => Problem::HostUnknown { host },
@@ -161,7 +161,7 @@ fn from_close(close: &Close, error: Option<&ErrorDetail>, called: Called<'_>) ->
 }
 
 /// What others said, made to stand in the middle of our sentence.
-fn clause(said: &str) -> String {
+pub(crate) fn clause(said: &str) -> String {
     said.trim().trim_end_matches('.').to_owned()
 }
 

@@ -4,10 +4,12 @@
 //! [`Message`]s and gives it [`Intent`]s; it holds no state of its own. What the softphone decides
 //! is in [`model`], which is pure: inputs and the time in, effects and a snapshot out.
 
+mod accounts;
 #[cfg(test)]
 mod bindings;
 mod clock;
 mod failure;
+mod folder;
 pub mod model;
 mod problem;
 mod run;
@@ -15,7 +17,9 @@ mod snapshot;
 mod subscribers;
 mod text;
 
-pub use model::{AgentEntry, Config};
+pub use accounts::{AccountsConfig, OpenPage};
+pub use folder::data_folder;
+pub use model::{AgentEntry, BUILT_IN, Book, Config};
 pub use offhook_audio as audio;
 pub use offhook_client::{Connector, Credential, Endpoint, EndpointError, is_harmless};
 pub use problem::Problem;

@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::clock::Clock;
-use crate::model::{Config, Effect, Input, Model};
-use crate::snapshot::{Intent, Message};
+use crate::accounts::{self, Accounts, AccountsConfig};
+use crate::clock::{Clock, unix_s};
+use crate::model::{Config, Effect, Input, Model, Report};
+use crate::snapshot::{Intent, Message, Secrets};
 use crate::subscribers::Subscribers;
 
 /// Requests from the surfaces that may wait; a person makes a few a second.
@@ -44,11 +45,30 @@ enum Request {
 }
 
 impl Phone {
-    /// Starts the softphone. Must be called within a tokio runtime.
+    /// Starts the softphone, without accounts. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(config: Config, connector: Connector) -> Self {
+        Self::run(Loop::new(config, connector, None))
+    }
+
+    /// Starts the softphone with the profiles that are remembered in a folder of the user's. Must be
+    /// called within a tokio runtime.
+    #[must_use]
+    pub fn start_with(mut config: Config, connector: Connector, accounts: AccountsConfig) -> Self {
+        let (book, problem) = accounts::read(&accounts.folder);
+        config.book = book;
+        config.secrets = Secrets::Opening;
+        let (accounts, reports) = Accounts::start(accounts, connector.clone());
+        let mut run = Loop::new(config, connector, Some((accounts, reports)));
+        if let Some(problem) = problem {
+            run.tell(Input::Account(Report::NotRemembered(problem)));
+        }
+        Self::run(run)
+    }
+
+    fn run(run: Loop) -> Self {
         let (requests, receiver) = mpsc::channel(REQUESTS);
-        tokio::spawn(Loop::new(config, connector).run(receiver));
+        tokio::spawn(run.run(receiver));
         Self { requests }
     }
 
@@ -87,8 +107,8 @@ impl Phone {
 struct Loop {
     clock: Clock,
     model: Model,
-    config: Config,
     connector: Connector,
+    accounts: Option<(Accounts, mpsc::Receiver<Report>)>,
     subscribers: Subscribers,
     call: Option<(client::Call, mpsc::Receiver<client::Event>)>,
     sound: Sound,
@@ -113,12 +133,17 @@ struct SoundEvents {
 }
 
 impl Loop {
-    fn new(config: Config, connector: Connector) -> Self {
+    fn new(
+        mut config: Config,
+        connector: Connector,
+        accounts: Option<(Accounts, mpsc::Receiver<Report>)>,
+    ) -> Self {
+        config.started_at_s = unix_s();
         Self {
             clock: Clock::start(),
-            model: Model::new(config.clone()),
-            config,
+            model: Model::new(config),
             connector,
+            accounts,
             subscribers: Subscribers::default(),
             call: None,
             sound: Sound::Off,
@@ -157,6 +182,7 @@ impl Loop {
                     None => continue,
                 },
                 Some(devices) = devices.recv() => Input::Devices(devices),
+                Some(report) = reported(&mut self.accounts) => Input::Account(report),
                 () = waiting(self.clock, self.model.deadline()) => Input::Tick,
                 Some(_) = self.farewells.join_next() => continue,
             };
@@ -186,7 +212,11 @@ impl Loop {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Publish(message) => self.subscribers.publish(&message, &self.model),
-            Effect::Account(order) => tracing::debug!(?order, "no accounts here"),
+            Effect::Account(order) => {
+                if let Some((accounts, _)) = &self.accounts {
+                    accounts.obey(order);
+                }
+            }
             Effect::Dial(entry) => {
                 self.call = Some(client::Call::start(client::Config {
                     connector: self.connector.clone(),
@@ -291,6 +321,13 @@ async fn call_event(
 ) -> Option<client::Event> {
     match call {
         Some((_, events)) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn reported(accounts: &mut Option<(Accounts, mpsc::Receiver<Report>)>) -> Option<Report> {
+    match accounts {
+        Some((_, reports)) => reports.recv().await,
         None => pending().await,
     }
 }

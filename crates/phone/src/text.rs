@@ -1,5 +1,6 @@
 //! Sentences for surfaces that are not the window, from the same locale files.
 
+use offhook_signin::{Text, Texts};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -7,6 +8,7 @@ use crate::problem::Problem;
 use crate::snapshot::{DropCause, Lost, Stats};
 
 const ENGLISH: &str = include_str!("../../../ui/src/locales/en.json");
+const GERMAN: &str = include_str!("../../../ui/src/locales/de.json");
 
 /// The texts of one language.
 #[derive(Debug)]
@@ -18,8 +20,12 @@ impl Locale {
     /// English, which is always there.
     #[must_use]
     pub fn english() -> Self {
+        Self::new(ENGLISH)
+    }
+
+    fn new(texts: &str) -> Self {
         Self {
-            texts: serde_json::from_str(ENGLISH).expect("the locale file is JSON; a test reads it"),
+            texts: serde_json::from_str(texts).expect("the locale file is JSON; a test reads it"),
         }
     }
 
@@ -140,6 +146,22 @@ const fn whose(lost: Lost) -> &'static str {
     }
 }
 
+/// The texts of the page that the browser ends on, in the user's language as far as there is one.
+pub(crate) fn landing(language: Option<&str>) -> Texts {
+    let german = language.is_some_and(|language| language.starts_with("de"));
+    let locale = Locale::new(if german { GERMAN } else { ENGLISH });
+    let text = |outcome: &str| Text {
+        title: locale.text(&["landing", outcome, "title"], &Value::Null),
+        body: locale.text(&["landing", outcome, "body"], &Value::Null),
+    };
+    Texts {
+        language: if german { "de" } else { "en" }.to_owned(),
+        done: text("done"),
+        denied: text("denied"),
+        failed: text("failed"),
+    }
+}
+
 /// The English sentence for a problem.
 #[must_use]
 pub fn english(problem: &Problem) -> String {
@@ -238,6 +260,17 @@ mod tests {
             kept(340, 2),
             "Connection lost once. 340 ms of your speech was lost. 2 answers of the agent's broke off."
         );
+    }
+
+    #[test]
+    fn the_landing_page_speaks_the_users_language() {
+        let english = landing(None);
+        assert_eq!(english, Texts::default());
+        let german = landing(Some("de-AT"));
+        assert_eq!(german.language, "de");
+        assert_ne!(german.done, english.done);
+        assert!(!german.failed.body.contains("landing"), "{german:?}");
+        assert_eq!(landing(Some("fr")), english);
     }
 
     #[test]

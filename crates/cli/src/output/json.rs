@@ -35,7 +35,7 @@ impl Json {
                 Vec::new()
             }
             Message::MicrophoneFileEnded => vec![json!({ "event": "microphone_file_ended" })],
-            Message::Meters(_) | Message::TranscriptCleared => Vec::new(),
+            Message::Directory(_) | Message::Meters(_) | Message::TranscriptCleared => Vec::new(),
         };
         for line in &mut lines {
             line["at_ms"] = json!(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));

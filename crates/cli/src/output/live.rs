@@ -67,6 +67,7 @@ impl Live {
                     entry.text.push_str(delta);
                 }
             }
+            Message::Directory(_) => {}
             Message::TranscriptCleared => self.entries.clear(),
             Message::MicrophoneFileEnded => lines.push("(the sound file has ended)".to_owned()),
         }

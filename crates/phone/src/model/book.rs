@@ -128,6 +128,26 @@ impl Entry {
     }
 }
 
+impl Offer {
+    /// Whether the user signs in by OpenID Connect, and all that is needed for it is there.
+    pub(crate) fn client(&self) -> Option<offhook_signin::Client> {
+        if self.sign_in != SignInKind::Oidc {
+            return None;
+        }
+        Some(offhook_signin::Client {
+            issuer: self.issuer.clone()?,
+            client_id: self.client_id.clone()?,
+            scopes: self
+                .scopes
+                .iter()
+                .filter(|scope| *scope != "openid")
+                .cloned()
+                .collect(),
+            resource: self.resource.clone(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

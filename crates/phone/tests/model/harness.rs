@@ -7,7 +7,7 @@ use offhook_client::Event as Line;
 use offhook_client::proto::client::{Back, Cause, Direction, Doing, End, Gap, State};
 use offhook_client::proto::wire::{Envelope, ServerEvent, encode_pcm16};
 use offhook_client::proto::{Protocol, Time};
-use offhook_phone::audio::{self, Event as Sound};
+use offhook_phone::audio::Event as Sound;
 use offhook_phone::model::{Effect, Input, Model};
 use offhook_phone::{Activity, AgentEntry, Call, Config, Intent, Snapshot, Stats, TranscriptEntry};
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! The softphone's decisions, state by state: inputs and the time in, effects and a snapshot out.
 
+mod accounts;
 mod harness;
 mod lines;
 mod sessions;
