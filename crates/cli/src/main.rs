@@ -42,8 +42,8 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Call(call) => call::run(call),
         Command::Devices(devices) => devices::run(&devices),
-        Command::Login(login) => accounts::login::run(login),
-        Command::Logout(logout) => accounts::logout::run(logout),
+        Command::Login(login) => accounts::login::run(&login),
+        Command::Logout(logout) => accounts::logout::run(&logout),
         Command::Status(status) => accounts::status::run(&status),
     };
     match done {

@@ -18,11 +18,11 @@ use super::{Desk, find};
 use crate::args::LoginArgs;
 use crate::call::{Error, interrupt, runtime, secret};
 
-pub(crate) fn run(args: LoginArgs) -> Result<(), Error> {
+pub(crate) fn run(args: &LoginArgs) -> Result<(), Error> {
     runtime()?.block_on(async {
         let config = Config::new(env!("CARGO_PKG_VERSION"), Vec::new());
         let mut desk = Desk::open(config, args.secrets).await?;
-        let done = login(&mut desk, &args).await;
+        let done = login(&mut desk, args).await;
         desk.stop().await;
         println!("{}", done?);
         Ok(())

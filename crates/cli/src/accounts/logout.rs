@@ -7,7 +7,7 @@ use super::{Desk, find};
 use crate::args::LogoutArgs;
 use crate::call::{Error, runtime};
 
-pub(crate) fn run(args: LogoutArgs) -> Result<(), Error> {
+pub(crate) fn run(args: &LogoutArgs) -> Result<(), Error> {
     runtime()?.block_on(async {
         let config = Config::new(env!("CARGO_PKG_VERSION"), Vec::new());
         let mut desk = Desk::open(config, args.secrets).await?;
