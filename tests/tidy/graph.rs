@@ -11,7 +11,15 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("offhook-proto", &[]),
     ("offhook-client", &["offhook-proto"]),
     ("offhook-audio", &[]),
-    ("offhook-phone", &["offhook-audio", "offhook-client"]),
+    (
+        "offhook-phone",
+        &[
+            "offhook-audio",
+            "offhook-client",
+            "offhook-signin",
+            "offhook-vault",
+        ],
+    ),
     ("offhook-bridge", &["offhook-proto"]),
     ("offhook-cli", &["offhook-bridge", "offhook-phone"]),
     ("offhook-desktop", &["offhook-bridge", "offhook-phone"]),

@@ -7,6 +7,7 @@ mod key;
 mod member;
 mod problems;
 mod sign_in;
+mod wake;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -119,6 +120,7 @@ impl Accounts {
             writing: tokio::sync::Mutex::default(),
         }));
         accounts.obey(Order::OpenSecrets { place, passphrase });
+        tokio::spawn(wake::watch(Arc::downgrade(&accounts.0)));
         (accounts, receiver)
     }
 

@@ -84,7 +84,7 @@ fn agent(id: &str) -> AgentEntry {
             favourite: false,
             built_in: false,
         },
-        endpoint: Endpoint::new(URL, credential).unwrap(),
+        endpoint: Endpoint::new(URL, credential).expect("it is an address"),
     }
 }
 
