@@ -1,6 +1,8 @@
 /** The one store: what the phone last said, from which every screen is drawn. */
 import { announcement } from "./announce";
-import type { Call, Message, Meters, Snapshot, TranscriptEntry } from "./bindings";
+import { directoryAnnouncement } from "./announce-directory";
+import type { Call, Directory, Message, Meters, Snapshot, TranscriptEntry } from "./bindings";
+import { CodeTimes } from "./code-times";
 import { Countdown } from "./countdown.svelte";
 import { hearWhileMuted, noMutedSpeech } from "./muted-speech";
 import { t } from "./text";
@@ -9,6 +11,8 @@ import { inConversationOrder } from "./transcript";
 export class Store {
   /** The latest picture; `null` until the first one came. */
   snapshot = $state.raw<Snapshot | null>(null);
+  /** Who can be called, where, and as whom; `null` until it came. */
+  directory = $state.raw<Directory | null>(null);
   /** The latest levels; `null` while no audio runs. */
   meters = $state.raw<Meters | null>(null);
   /** The latest words for screen readers. */
@@ -17,9 +21,12 @@ export class Store {
   readonly retry = new Countdown();
   /** Until the call is given up, while its connection is gone. */
   readonly givesUp = new Countdown();
+  /** Until the code for another device is worth nothing any more, where there is one. */
+  readonly codeExpires = new Countdown();
 
   #arrived = $state<TranscriptEntry[]>([]);
   #mutedSpeech = $state.raw(noMutedSpeech);
+  readonly #codeTimes = new CodeTimes();
 
   /** The conversation, in its own order. */
   readonly transcript = $derived(inConversationOrder(this.#arrived));
@@ -32,6 +39,9 @@ export class Store {
     switch (message.type) {
       case "snapshot":
         this.#see(message.value);
+        break;
+      case "directory":
+        this.#lookUp(message.value);
         break;
       case "meters":
         this.#hear(message.value);
@@ -61,6 +71,13 @@ export class Store {
     this.givesUp.set(left.givesUp);
     if (!next.muted) this.#mutedSpeech = noMutedSpeech;
     this.snapshot = next;
+  }
+
+  #lookUp(next: Directory): void {
+    const words = directoryAnnouncement(this.directory, next);
+    if (words !== null) this.announced = words;
+    this.codeExpires.set(this.#codeTimes.left(next, performance.now()));
+    this.directory = next;
   }
 
   #hear(meters: Meters): void {

@@ -12,17 +12,25 @@ it.each([
   ["ReconnectStep", "doing"],
   ["EndReason", "why"],
   ["DeviceChoice", "kind"],
+  ["ProfileKind", "kind"],
+  ["Account", "state"],
+  ["Listing", "state"],
+  ["Secrets", "state"],
+  ["Adding", "state"],
 ])("shows every %s", (type, tag) => {
   const all = [...variants(type, tag).keys()];
   expect(all.length).toBeGreaterThan(1);
   for (const name of all) expect(shown).toContain(`"${tag}":"${name}"`);
 });
 
-it.each(["DialStep", "Activity", "EntryStatus", "Party"])("shows every %s", (type) => {
-  const all = names(type);
-  expect(all.length).toBeGreaterThan(1);
-  for (const name of all) expect(shown).toContain(`"${name}"`);
-});
+it.each(["DialStep", "Activity", "EntryStatus", "Party", "KeyHeader", "SecretPlace"])(
+  "shows every %s",
+  (type) => {
+    const all = names(type);
+    expect(all.length).toBeGreaterThan(1);
+    for (const name of all) expect(shown).toContain(`"${name}"`);
+  },
+);
 
 it("sends snapshots that fit the window's fast path", () => {
   for (const { snapshot } of Object.values(scenes)) {

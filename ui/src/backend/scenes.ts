@@ -5,6 +5,7 @@ import type {
   Call,
   DevicePicker,
   DialStep,
+  Directory,
   DropCause,
   EndReason,
   Line,
@@ -17,6 +18,14 @@ import type {
   TranscriptEntry,
 } from "../bindings";
 import {
+  accountScenes,
+  type AccountSceneName,
+  acmeAgents,
+  atHome,
+  echoAgent,
+  inCall,
+} from "./account-scenes";
+import {
   brokenOffCall,
   callInMidSentence,
   callSoFar,
@@ -27,31 +36,13 @@ import {
 
 /** All that a new subscriber is told. */
 export interface Scene {
+  directory: Directory;
   snapshot: Snapshot;
   meters: Meters | null;
   transcript: TranscriptEntry[];
 }
 
-export const echoAgent: Agent = {
-  id: "test",
-  name: "Echo",
-  description: null,
-  built_in: true,
-};
-
-const frontDesk: Agent = {
-  id: "front-desk",
-  name: "Front desk",
-  description: "Answers questions about opening hours and takes bookings.",
-  built_in: false,
-};
-
-const longName: Agent = {
-  id: "benefits",
-  name: "Grundsicherungsantragsberatung Oldenburg-Nord",
-  description: null,
-  built_in: false,
-};
+const [frontDesk = echoAgent, longName = echoAgent] = acmeAgents;
 
 export const noStats: Stats = {
   connected_ms: null,
@@ -103,10 +94,10 @@ const good: Line = { health: "good", round_trip_ms: 34 };
 function scene(call: Call, rest: Partial<Scene> & { snapshot?: never } = {}): Scene {
   const running = call.state === "dialling" || call.state === "live";
   return {
+    directory: atHome,
     snapshot: {
       revision: 1,
       version: "0.1.0",
-      agents: [echoAgent, frontDesk],
       call,
       muted: false,
       microphone: { ...microphone, in_use: running ? "Built-in microphone" : null },
@@ -186,11 +177,19 @@ const unreachable: Problem = {
   detail: "connection refused",
 };
 
+const accountReady = Object.fromEntries(
+  Object.entries(accountScenes).map(([name, directory]) => [name, { ...ready, directory }]),
+) as Record<AccountSceneName, Scene>;
+const signInEnded: Scene = {
+  ...but(live("listening", good, frontDesk), {
+    notice: { code: "sign_in_needed", host: "Acme Voice" },
+  }),
+  directory: inCall.ended,
+};
+
 /** The states, by the name that `?state=` takes. */
 export const scenes = {
-  ready,
-  "ready-one-agent": but(ready, { agents: [echoAgent] }),
-  "ready-no-agents": but(ready, { agents: [] }),
+  ...accountReady,
   "ready-muted": but(ready, { muted: true }),
   "ready-notice": but(ready, { notice: unreachable }),
   "ready-unplugged": but(ready, {
@@ -222,7 +221,6 @@ export const scenes = {
   ),
   "live-reconnecting-long": gone(
     "token_service",
-    "signed_out",
     { doing: "waiting", retry_in_ms: 4_800 },
     { attempt: 17, held_ms: 30_000, overflow_ms: 41_000, gives_up_in_ms: 49_000 },
   ),
@@ -235,6 +233,13 @@ export const scenes = {
   "live-resumed-both": back({ caller_ms: 41_000, agent_ms: 340 }),
   "live-resumed-answer": { ...back({ caller_ms: 340, answer: true }), transcript: brokenOffCall },
   "live-reconnected": lost(live("listening"), { reconnects: 2, caller_lost_ms: 340 }),
+  "live-sign-in-ended": signInEnded,
+  "live-sign-in-gone": {
+    ...gone("signed_out", { doing: "pausing", retry_in_ms: 29_200 }),
+    directory: inCall.ended,
+  },
+  "live-sign-in-browser": { ...signInEnded, directory: inCall.browser },
+  "live-sign-in-device": { ...signInEnded, directory: inCall.device },
   "live-notice": but(live("speaking"), { notice: headsetGone }),
   "live-long": { ...live("speaking", good, longName), transcript: longCall },
   ended: ended({ why: "hung_up" }),
@@ -259,5 +264,5 @@ export const scenes = {
 export type SceneName = keyof typeof scenes;
 
 export function isSceneName(name: string): name is SceneName {
-  return name in scenes;
+  return Object.hasOwn(scenes, name);
 }

@@ -12,8 +12,10 @@ import type {
   TranscriptEntry,
 } from "../bindings";
 import type { Backend } from "./backend";
+import { echoAgent } from "./account-scenes";
 import { agentLines } from "./conversation";
-import { echoAgent, noStats, type Scene } from "./scenes";
+import { noStats, type Scene } from "./scenes";
+import { ScriptedAccounts } from "./scripted-accounts";
 
 const TICK_MS = 66;
 /** How long the scripted agent takes to say a word, and to send it. */
@@ -43,6 +45,13 @@ export class ScriptedPhone implements Backend {
   #connectedAt = 0;
   #turn = 0;
   #utterance: Utterance | null = null;
+  readonly #accounts = new ScriptedAccounts(
+    () => this.#scene.directory,
+    (value) => {
+      this.#scene.directory = value;
+      this.#send({ type: "directory", value });
+    },
+  );
 
   /** Starts in `scene`; what `keep` is given survives a reload, as a real phone would. */
   constructor(
@@ -68,6 +77,7 @@ export class ScriptedPhone implements Backend {
 
   async subscribe(onMessage: (message: Message) => void): Promise<() => void> {
     this.#listener = onMessage;
+    this.#send({ type: "directory", value: this.#scene.directory });
     this.#send({ type: "snapshot", value: this.#scene.snapshot });
     this.#send({ type: "transcript_cleared" });
     for (const value of this.#scene.transcript) this.#send({ type: "transcript", value });
@@ -78,7 +88,8 @@ export class ScriptedPhone implements Backend {
   }
 
   async dispatch(intent: Intent): Promise<void> {
-    const { call, agents, microphone, speaker } = this.#scene.snapshot;
+    const { call, microphone, speaker } = this.#scene.snapshot;
+    const { agents } = this.#scene.directory;
     const up = call.state === "live" || call.state === "dialling";
     switch (intent.do) {
       case "call":
@@ -110,6 +121,9 @@ export class ScriptedPhone implements Backend {
         break;
       case "choose_speaker":
         this.#change({ speaker: chosen(speaker, intent.choice, up) });
+        break;
+      case "account":
+        this.#accounts.intent(intent.intent);
         break;
     }
   }

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { contrast, luminance } from "../contrast";
+
 const themes = ["light", "dark"] as const;
 const tokens = new Map(
   [
@@ -12,20 +14,6 @@ const tokens = new Map(
     ),
   ].map(([, name, light, dark]) => [name ?? "", { light: light ?? "", dark: dark ?? "" }]),
 );
-
-/** Relative luminance, WCAG 2.2. */
-function luminance(hex: string): number {
-  const [red = 0, green = 0, blue = 0] = [1, 3, 5]
-    .map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
-    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-/** Contrast ratio, WCAG 2.2. */
-function contrast(one: string, other: string): number {
-  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (light + 0.05) / (dark + 0.05);
-}
 
 const text: [string, string][] = [
   ["text", "bg"],
@@ -60,8 +48,9 @@ const shapes: [string, string][] = [
 ];
 
 describe.each(themes)("in the %s theme", (theme) => {
+  const luminanceOf = (name: string) => luminance(tokens.get(name)?.[theme] ?? "") ?? NaN;
   const ratio = ([over, under]: [string, string]) =>
-    contrast(tokens.get(over)?.[theme] ?? "", tokens.get(under)?.[theme] ?? "");
+    contrast(luminanceOf(over), luminanceOf(under));
 
   it.each(text)("text in %s on %s has a contrast of at least 4.5", (...pair) => {
     expect(ratio(pair)).toBeGreaterThanOrEqual(4.5);
@@ -70,11 +59,6 @@ describe.each(themes)("in the %s theme", (theme) => {
   it.each(shapes)("shapes in %s on %s have a contrast of at least 3", (...pair) => {
     expect(ratio(pair)).toBeGreaterThanOrEqual(3);
   });
-});
-
-it("computes contrast as the standard does", () => {
-  expect(contrast("#000000", "#ffffff")).toBeCloseTo(21);
-  expect(contrast("#767676", "#ffffff")).toBeCloseTo(4.54, 2);
 });
 
 const sheets = readdirSync("src", { recursive: true, encoding: "utf8" })
