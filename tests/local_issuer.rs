@@ -2,6 +2,7 @@
 //! there on another device.
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use tungstenite::http::header;
@@ -23,6 +24,20 @@ pub struct LocalIssuer {
 }
 
 impl LocalIssuer {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When the bridge is not built or does not start.
+    pub fn start() -> Result<Self> {
+        let scratch = Scratch::new("issuer")?;
+        let bridge = Bridge::run(&mut command(&scratch)?)?;
+        Ok(Self {
+            url: bridge.url().to_owned(),
+            bridge,
+            scratch,
+        })
+    }
+
     /// Starts one that clients reach at `url`: something else is there, and leads to
     /// [`Self::address`].
     ///
@@ -98,10 +113,13 @@ impl LocalIssuer {
 }
 
 fn bridge(url: &str, scratch: &Scratch) -> Result<Bridge> {
+    Bridge::run(command(scratch)?.args(["--public-url", url]))
+}
+
+fn command(scratch: &Scratch) -> Result<Command> {
     let mut command = Bridge::command("127.0.0.1:0")?;
     command
-        .args(["--local-issuer", "--public-url", url])
-        .arg("--local-issuer-state")
+        .args(["--local-issuer", "--local-issuer-state"])
         .arg(scratch.path().join("state.json"));
-    Bridge::run(&mut command)
+    Ok(command)
 }

@@ -9,12 +9,12 @@ use anyhow::{Context as _, Result, ensure};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use offhook_tests::bus::Bus;
 use offhook_tests::display::Display;
 use offhook_tests::environment::Environment;
+use offhook_tests::keyring::Keyring;
+use offhook_tests::local_issuer::LocalIssuer;
 use offhook_tests::program::{Program, workspace_program};
 use offhook_tests::pulse::Pulse;
-use offhook_tests::scratch::Scratch;
 use offhook_tests::softphone::data;
 use offhook_tests::web_driver::WebDriver;
 use serde_json::{Value, json};
@@ -26,28 +26,25 @@ const STEP: Duration = Duration::from_secs(40);
 struct Desk {
     client: Client,
     _driver: WebDriver,
-    _bus: Bus,
+    keyring: Keyring,
     pulse: Pulse,
     _display: Display,
-    _home: Scratch,
 }
 
 impl Desk {
     async fn with_window() -> Result<Self> {
-        let home = Scratch::new("window")?;
         let display = Display::start()?;
         let pulse = Pulse::start()?;
-        let bus = Bus::start()?;
-        let environment = pulse
+        let keyring = Keyring::start()?;
+        let environment = keyring
             .environment()
+            .and(&pulse.environment())
             .and(&display.environment())
-            .and(&bus.environment())
             .and(
                 &Environment::new()
                     .with("LANGUAGE", "en")
                     .with("LC_ALL", "C.UTF-8"),
             )
-            .and(&Environment::new().with("HOME", home.path()))
             .without("WAYLAND_DISPLAY");
         let driver = WebDriver::start(&environment)?;
         let program = workspace_program("offhook-desktop")?;
@@ -62,10 +59,9 @@ impl Desk {
         Ok(Self {
             client,
             _driver: driver,
-            _bus: bus,
+            keyring,
             pulse,
             _display: display,
-            _home: home,
         })
     }
 
@@ -167,6 +163,77 @@ async fn a_call_from_the_first_click_to_the_last() -> Result<()> {
     desk.click("[data-testid=end]").await?;
     desk.see("[data-testid=state][data-state=ended]").await?;
     desk.photograph("5-ended").await?;
+    desk.client.clone().close().await?;
+    Ok(())
+}
+
+impl Desk {
+    async fn text(&self, selector: &str) -> Result<String> {
+        Ok(self.see(selector).await?.text().await?)
+    }
+
+    async fn type_into(&self, selector: &str, text: &str) -> Result<()> {
+        let field = self.see(selector).await?;
+        field.clear().await?;
+        field
+            .send_keys(text)
+            .await
+            .with_context(|| format!("{selector} is typed into"))
+    }
+}
+
+/// How many entries of Offhook's are in the keyring.
+const ENTRIES: [&str; 4] = ["search", "--all", "service", "offhook"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_signs_in_with_a_code_calls_and_signs_out() -> Result<()> {
+    let issuer = LocalIssuer::start()?;
+    let desk = Desk::with_window().await?;
+
+    // A place to call is added: everything but its address is found out.
+    desk.click("[data-testid=switcher]").await?;
+    desk.click("[data-testid=add-place]").await?;
+    desk.type_into("[data-testid=url]", issuer.url()).await?;
+    desk.click("[data-testid=submit]").await?;
+    desk.see("[data-testid=account][data-account=signed_out]")
+        .await?;
+    desk.photograph("accounts-1-signed-out").await?;
+
+    desk.click("[data-testid=sign-in-device]").await?;
+    let code = desk.text("[data-testid=device-code]").await?;
+    desk.photograph("accounts-2-code").await?;
+    let code: String = code.split_whitespace().collect();
+    let url = format!("{}/oauth/device?user_code={code}", issuer.url());
+    issuer.approve(&url, "Ada Lovelace")?;
+
+    desk.see("[data-testid=call]").await?;
+    let shown = "return document.body.textContent";
+    let signed_in = |text: &Value| text.as_str().is_some_and(|it| it.contains("Ada Lovelace"));
+    desk.until(shown, signed_in).await?;
+    desk.photograph("accounts-3-signed-in").await?;
+    let kept = desk.keyring.tool(&ENTRIES, "")?;
+    ensure!(kept.contains("service"), "nothing is in the keyring: {kept}");
+
+    desk.click("[data-testid=call]").await?;
+    desk.see("[data-testid=state][data-state=live]").await?;
+    let greeted = |said: &Value| said.as_str().is_some_and(|it| it.contains("say it back"));
+    desk.until(SAID, greeted).await?;
+    desk.click("[data-testid=end]").await?;
+    desk.see("[data-testid=state][data-state=ended]").await?;
+    desk.client.execute("location.reload()", Vec::new()).await?;
+
+    desk.click("[data-testid=done]").await?;
+    desk.click("[data-testid=switcher]").await?;
+    desk.click("[data-testid=place-options]").await?;
+    desk.photograph("accounts-4-places").await?;
+    desk.click("[data-testid=sign-out]").await?;
+    desk.until(
+        "return document.querySelector('[data-testid=account]')?.dataset.account",
+        |account| account == "signed_out",
+    )
+    .await?;
+    let kept = desk.keyring.tool(&ENTRIES, "")?;
+    ensure!(!kept.contains("grant"), "the keyring still has it: {kept}");
     desk.client.clone().close().await?;
     Ok(())
 }
