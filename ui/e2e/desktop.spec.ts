@@ -66,8 +66,13 @@ function intents(page: Page): Promise<(Intent | undefined)[]> {
   );
 }
 
-function snapshot(name: keyof typeof scenes): Message {
-  return { type: "snapshot", value: scenes[name].snapshot };
+/** What the phone says of a state, in its order. */
+function state(name: keyof typeof scenes): Message[] {
+  const { directory, snapshot } = scenes[name];
+  return [
+    { type: "directory", value: directory },
+    { type: "snapshot", value: snapshot },
+  ];
 }
 
 test("subscribes once, with a channel, and shows what comes", async ({ page }) => {
@@ -75,22 +80,22 @@ test("subscribes once, with a channel, and shows what comes", async ({ page }) =
   await expect(page.getByText("Starting Offhook…")).toBeVisible();
   const asked = await page.evaluate(() => window.native.asked);
   expect(asked).toEqual([{ command: "subscribe", args: { channel: "__CHANNEL__:7" } }]);
-  await say(page, snapshot("ready"), { type: "transcript_cleared" });
+  await say(page, ...state("ready"), { type: "transcript_cleared" });
   await expect(page.getByTestId("state")).toHaveAttribute("data-state", "ready");
 });
 
 test("dispatches what the user wants, as states and not as toggles", async ({ page }) => {
   await openInDesktop(page);
-  await say(page, snapshot("ready"));
+  await say(page, ...state("ready"));
   await page.getByTestId("call").first().click();
-  await say(page, snapshot("live"));
+  await say(page, ...state("live"));
   await page.getByTestId("mute").click();
   await page.getByTestId("interrupt").click();
   await page.getByTestId("message").fill("  Hello  ");
   await page.getByTestId("message").press("Enter");
   await page.getByTestId("message").press("Enter");
   await page.getByTestId("end").click();
-  await say(page, snapshot("ended"));
+  await say(page, ...state("ended"));
   await page.getByTestId("done").click();
 
   const id: unknown = expect.stringMatching(/^[0-9a-f]{32}$/);
@@ -115,7 +120,7 @@ test("keeps the screen when one command fails, and says so until the next works"
   page,
 }) => {
   await openInDesktop(page);
-  await say(page, snapshot("live"));
+  await say(page, ...state("live"));
   await page.evaluate(() => {
     window.native.refuse = "queue full";
   });
@@ -131,7 +136,7 @@ test("keeps the screen when one command fails, and says so until the next works"
 
 test("shows someone who speaks while muted that nobody hears it", async ({ page }) => {
   await openInDesktop(page);
-  await say(page, snapshot("live-muted"));
+  await say(page, ...state("live-muted"));
   await expect(page.getByTestId("muted")).toHaveText("Muted");
   const loud: Message = {
     type: "meters",
@@ -146,7 +151,7 @@ test("shows someone who speaks while muted that nobody hears it", async ({ page 
 test("markup in what others say stays text", async ({ page }) => {
   await openInDesktop(page);
   const text = "<img src=x onerror=\"document.title='broken'\"><b>bold</b>";
-  await say(page, snapshot("live"), {
+  await say(page, ...state("live"), {
     type: "transcript",
     value: {
       id: "item_1",

@@ -33,7 +33,17 @@ async function tabOrder(page: Page, stops: number): Promise<string[]> {
 
 test("the tab key goes through each screen in reading order, visibly", async ({ page }) => {
   await open(page, "ready");
-  expect(await tabOrder(page, 5)).toEqual(["call", "call", "microphone", "mute", "speaker"]);
+  const sound = ["microphone", "mute", "speaker"];
+  expect(await tabOrder(page, 5)).toEqual(["switcher", "call", ...sound]);
+  await open(page, "ready-list-failed");
+  const agents = Array<string[]>(3).fill(["favourite", "call"]).flat();
+  expect(await tabOrder(page, 10)).toEqual([
+    "switcher",
+    "try-again",
+    ...agents,
+    "recent",
+    "recent",
+  ]);
   await open(page, "live-notice");
   expect(await tabOrder(page, 8)).toEqual([
     "Dismiss",
@@ -55,6 +65,7 @@ test("a call from start to end without a mouse", async ({ page }) => {
   await open(page, null);
   const state = page.getByTestId("state");
   const mute = page.getByTestId("mute");
+  await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await expect(state).toHaveAttribute("data-state", "dialling");

@@ -23,3 +23,20 @@ test("the controls of a call can be reached and read", async ({ page }) => {
     await control.click({ trial: true });
   }
 });
+
+test("the code for another device can be read and copied", async ({ page }) => {
+  await open(page, "ready-sign-in-device", { lang: "de" });
+  await page.screenshot({ path: picture("large-text-device"), fullPage: true });
+  const code = page.getByTestId("device-code");
+  const room = await page.evaluate(() => document.documentElement.clientWidth);
+  for (const group of await code.locator(".group").all()) {
+    const box = await group.boundingBox();
+    expect(box && box.x >= 0 && box.x + box.width <= room).toBe(true);
+    // In one line: a code that breaks anywhere is typed wrong.
+    expect(box?.height).toBeLessThan(2 * 48 * 1.25);
+  }
+  for (const id of ["copy-code", "qr", "cancel-sign-in"]) {
+    await page.getByTestId(id).scrollIntoViewIfNeeded();
+    await expect(page.getByTestId(id)).toBeInViewport({ ratio: 1 });
+  }
+});

@@ -42,8 +42,11 @@ test("two panes in a wide window", async ({ page }) => {
   await page.setViewportSize({ width: 900, height: 640 });
   for (const name of [
     "ready",
+    "ready-signed-in",
+    "ready-sign-in-device",
     "dialling",
     "live-notice",
+    "live-sign-in-ended",
     "live-muted",
     "live-reconnecting-long",
     "live-catching-up",
@@ -66,8 +69,11 @@ test("the compact window fits without scrolling", async ({ page }) => {
   for (const lang of ["en", "de"] as const) {
     for (const name of [
       "ready-muted",
+      "ready-signed-out",
       "dialling",
       "live-notice",
+      "live-sign-in-ended",
+      "live-sign-in-gone",
       "live-long",
       "live-reconnecting-long",
       "live-catching-up",
@@ -93,7 +99,17 @@ test("nothing sticks out of the smallest window", async ({ page }) => {
 });
 
 test("right to left, everything is mirrored and nothing sticks out", async ({ page }) => {
-  for (const name of ["ready", "dialling", "live-interrupted", "live-reconnecting", "ended"]) {
+  for (const name of [
+    "ready",
+    "ready-signed-in",
+    "ready-sign-in-device",
+    "ready-no-key-refused",
+    "dialling",
+    "live-interrupted",
+    "live-reconnecting",
+    "live-sign-in-ended",
+    "ended",
+  ]) {
     await open(page, name, { dir: "rtl" });
     await page.screenshot({ path: picture(`rtl-${name}`) });
     await expectNoSidewaysOverflow(page, name);
@@ -107,7 +123,9 @@ test("right to left, everything is mirrored and nothing sticks out", async ({ pa
 test("forced colours keep every state visible", async ({ page }) => {
   await page.emulateMedia({ forcedColors: "active" });
   for (const name of [
-    "ready",
+    "ready-signed-in",
+    "ready-sign-in-device",
+    "ready-secrets-locked",
     "live-muted",
     "live-unstable",
     "live-reconnecting",

@@ -66,6 +66,22 @@ it("holds everything once after a second subscription", () => {
   expect(store.announced).toBe("");
 });
 
+it("keeps the directory, and counts down a code from when it was first said", () => {
+  vi.useFakeTimers();
+  const said = (name: SceneName): Message => ({ type: "directory", value: scenes[name].directory });
+  const store = new Store();
+  expect([store.directory, store.codeExpires.seconds]).toEqual([null, null]);
+  store.receive(said("ready-sign-in-device"));
+  expect(store.directory?.chosen).toBe("acme");
+  vi.advanceTimersByTime(31_000);
+  store.receive(said("ready-sign-in-device"));
+  expect(store.codeExpires.seconds).toBe(550);
+  store.receive(said("ready-signed-in"));
+  expect(store.codeExpires.seconds).toBeNull();
+  expect(store.announced).toBe("Signed in as Ada Lovelace.");
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 it("forgets levels that belong to a state that is over", () => {
   const store = fed(live, meters);
   expect(store.meters?.elapsed_ms).toBe(1_000);

@@ -14,7 +14,7 @@ const STARTS_MS = 400;
 const BROWSER_MS = 4_000;
 const DEVICE_MS = 8_000;
 const ASKS_MS = 900;
-const OPENS_MS = 1_400;
+const OPENS_MS = 3_000;
 /** A key or an address with this in it is refused. */
 const BAD = "bad";
 /** What opens the scripted file. */
