@@ -96,7 +96,8 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    vault: Option<Vault>,
+    /// Or why there is none; nothing while it is being opened.
+    vault: Option<Result<Vault, Problem>>,
     members: HashMap<String, Member>,
     /// A bridge is being looked for, or a key tried.
     adding: Option<AbortHandle>,
@@ -191,13 +192,9 @@ impl Accounts {
             },
         };
         let opened = Vault::open(chosen).await;
-        let report = match opened {
-            Ok(vault) => {
-                self.state().vault = Some(vault);
-                Ok(place)
-            }
-            Err(error) => Err(Problem::from(error)),
-        };
+        let opened = opened.map_err(Problem::from);
+        let report = opened.as_ref().map(|_| place).map_err(Clone::clone);
+        self.state().vault = Some(opened);
         self.report(Report::Secrets(report)).await;
     }
 
@@ -250,8 +247,10 @@ impl Accounts {
         let _ = self.0.reports.send(report).await;
     }
 
-    fn vault(&self) -> Option<Vault> {
-        self.state().vault.clone()
+    /// Where secrets are kept, or why they cannot be.
+    fn vault(&self) -> Result<Vault, Problem> {
+        let vault = self.state().vault.clone();
+        vault.unwrap_or(Err(Problem::KeyringUnanswered))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

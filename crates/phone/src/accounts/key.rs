@@ -52,7 +52,7 @@ impl Accounts {
 
     async fn tried(&self, entry: &Entry, key: SecretString) -> Result<(), Problem> {
         // Where it cannot be kept, nobody need wait for the trial.
-        let vault = self.vault().ok_or(Problem::KeyringLocked)?;
+        let vault = self.vault()?;
         let endpoint = endpoint(entry, key.clone())?;
         let host = endpoint.host().to_owned();
         let tried = match &entry.kind {

@@ -151,7 +151,7 @@ impl Accounts {
     }
 
     async fn kept_key(&self, profile: &str) -> Result<(Access, Account), Problem> {
-        let vault = self.vault().ok_or(Problem::KeyringLocked)?;
+        let vault = self.vault()?;
         let kept = vault.read(&key::name(profile)).await?;
         let kept = kept.and_then(|bytes| {
             let text = std::str::from_utf8(bytes.expose_secret()).ok()?;
@@ -169,7 +169,7 @@ impl Accounts {
         profile: &str,
         offer: &Offer,
     ) -> Result<(Access, Account), Problem> {
-        let vault = self.vault().ok_or(Problem::KeyringLocked)?;
+        let vault = self.vault()?;
         let client = offer.client().ok_or_else(|| Problem::SignInFailed {
             detail: "the bridge does not say who signs users in".to_owned(),
         })?;
@@ -248,15 +248,13 @@ impl Accounts {
                 Account::SignedOut { problem }
             }
             None => {
-                let deleted = match self.vault() {
-                    Some(vault) => vault.delete(&key::name(profile)).await,
-                    None => Ok(()),
+                let forgotten = async {
+                    self.vault()?.delete(&key::name(profile)).await?;
+                    Ok(())
                 };
-                match deleted {
+                match forgotten.await {
                     Ok(()) => Account::NoKey,
-                    Err(error) => Account::Unavailable {
-                        problem: error.into(),
-                    },
+                    Err(problem) => Account::Unavailable { problem },
                 }
             }
         };
