@@ -30,7 +30,7 @@ pub struct Grant {
     /// PKCS #8, in base64.
     #[serde(serialize_with = "expose")]
     key: SecretString,
-    /// None once it is over: the user has to sign in again.
+    /// None once it is over, and where the provider gave none.
     #[serde(serialize_with = "expose_some")]
     refresh_token: Option<SecretString>,
     access: Option<Kept>,
@@ -39,6 +39,9 @@ pub struct Grant {
     in_use_since: Option<u64>,
     /// How often the tokens were replaced.
     rotation: u64,
+    /// Whether the provider has said that it is over.
+    #[serde(default)]
+    over: bool,
 }
 
 /// Who signs users in, and as what this program is known there.
@@ -114,6 +117,7 @@ impl Grant {
             access: None,
             in_use_since: None,
             rotation: 0,
+            over: false,
         };
         grant.renew(given, now);
         grant
@@ -153,7 +157,7 @@ impl Grant {
         ProofKey::from_pkcs8(pkcs8.into()).map(Arc::new)
     }
 
-    /// The refresh token; none once the sign-in is over.
+    /// The refresh token; none once the sign-in is over, and where the provider gave none.
     #[must_use]
     pub const fn refresh_token(&self) -> Option<&SecretString> {
         self.refresh_token.as_ref()
@@ -218,12 +222,13 @@ impl Grant {
     pub(crate) fn end(&mut self) {
         self.refresh_token = None;
         self.in_use_since = None;
+        self.over = true;
     }
 
     /// Whether the user has to sign in again.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.refresh_token.is_none()
+        self.over
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process};
 
 use futures_util::FutureExt as _;
@@ -169,6 +169,19 @@ fn user() -> User {
 
 /// A sign-in whose access token expired long ago.
 fn grant() -> Grant {
+    grant_of(tokens(1, Duration::ZERO), 0)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is kept is compared with it"
+)]
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+fn grant_of(given: Refreshed, now: u64) -> Grant {
     let client = Client {
         issuer: "https://issuer.example".to_owned(),
         client_id: "offhook".to_owned(),
@@ -176,7 +189,7 @@ fn grant() -> Grant {
         resource: None,
     };
     let key = ProofKey::generate().unwrap();
-    Grant::new(client, user(), &key, tokens(1, Duration::ZERO), 0)
+    Grant::new(client, user(), &key, given, now)
 }
 
 async fn memory() -> Vault {
@@ -288,6 +301,22 @@ async fn without_a_reuse_interval_the_user_is_asked_once_and_the_call_goes_on() 
     keeper.adopt(grant()).await.unwrap();
     assert_eq!(*keeper.standing().borrow(), Standing::SignedIn(user()));
     assert_eq!(access(&keeper).await, 2);
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_a_sign_in_is_as_long_as_its_access_token() {
+    let (provider, vault, locks) = (Provider::new(false), memory().await, Folder::new());
+    let keeper = open(&provider, &vault, &locks.0).await;
+    let mut given = tokens(1, Duration::from_secs(300));
+    given.refresh_token = None;
+    keeper.adopt(grant_of(given, unix_ms())).await.unwrap();
+    assert_eq!(*keeper.standing().borrow(), Standing::SignedIn(user()));
+    assert_eq!(access(&keeper).await, 1);
+    let refused = SecretString::from("access-1");
+    let outcome = keeper.access(Some(&refused)).await.map(drop);
+    assert_eq!(outcome, Err(AccessError::Ended));
+    assert_eq!(*keeper.standing().borrow(), Standing::Ended(user()));
+    assert_eq!(provider.requests(), 0);
 }
 
 #[tokio::test]

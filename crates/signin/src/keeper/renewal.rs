@@ -47,7 +47,10 @@ impl Inner {
                 bound,
                 key: grant.key().map_err(|_| GrantError::Unreadable)?,
             };
-            (access, grant.is_stale(now) && !grant.is_over())
+            (
+                access,
+                grant.is_stale(now) && grant.refresh_token().is_some(),
+            )
         };
         if stale {
             self.renew_in_background();
@@ -104,7 +107,12 @@ impl Inner {
             self.set(Some(grant), false);
             return Ok(());
         }
-        if grant.is_over() {
+        if grant.refresh_token().is_none() {
+            if !grant.is_over() {
+                // It was good for as long as its access token.
+                grant.end();
+                self.keep(&grant).await?;
+            }
             self.set(Some(grant), false);
             return Err(AccessError::Ended);
         }
