@@ -212,7 +212,10 @@ async fn a_user_signs_in_with_a_code_calls_and_signs_out() -> Result<()> {
     desk.until(shown, signed_in).await?;
     desk.photograph("accounts-3-signed-in").await?;
     let kept = desk.keyring.tool(&ENTRIES, "")?;
-    ensure!(kept.contains("service"), "nothing is in the keyring: {kept}");
+    ensure!(
+        kept.contains("service"),
+        "nothing is in the keyring: {kept}"
+    );
 
     desk.click("[data-testid=call]").await?;
     desk.see("[data-testid=state][data-state=live]").await?;

@@ -247,7 +247,8 @@ test("a call goes on while its user signs in again", async ({ page }) => {
 
 test("without a keyring: a file with a passphrase, or nothing remembered", async ({ page }) => {
   await open(page, "ready-secrets-locked");
-  await page.getByTestId("keep-file").click();
+  await page.getByTestId("keep-file").press("Enter");
+  await expect(page.getByTestId("passphrase")).toBeFocused();
   await page.getByTestId("passphrase").fill("wrong");
   await page.keyboard.press("Enter");
   await expect(page.getByText("Waiting for the keyring…")).toBeVisible();

@@ -73,7 +73,6 @@ test("the compact window fits without scrolling", async ({ page }) => {
       "dialling",
       "live-notice",
       "live-sign-in-ended",
-      "live-sign-in-gone",
       "live-long",
       "live-reconnecting-long",
       "live-catching-up",

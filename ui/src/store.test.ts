@@ -73,7 +73,6 @@ it("keeps the directory, and counts down a code from when it was first said", ()
   expect([store.directory, store.codeExpires.seconds]).toEqual([null, null]);
   store.receive(said("ready-sign-in-device"));
   expect(store.directory?.chosen).toBe("acme");
-  // In the middle of a second: at its end the next tick may or may not have come.
   vi.advanceTimersByTime(31_500);
   store.receive(said("ready-sign-in-device"));
   expect(store.codeExpires.seconds).toBe(550);

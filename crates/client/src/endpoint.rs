@@ -162,7 +162,10 @@ impl Endpoint {
             Credential::Mint { .. } | Credential::SignedIn(_) => "agent",
             Credential::Key(_) | Credential::ApiKey(_) => "model",
         };
-        url.query_pairs_mut().append_pair(name, agent);
+        // A server with one model needs no name for it.
+        if !agent.is_empty() {
+            url.query_pairs_mut().append_pair(name, agent);
+        }
         if let Some(session) = session {
             url.query_pairs_mut().append_pair("session", session);
         }

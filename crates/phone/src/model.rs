@@ -84,10 +84,10 @@ impl Model {
             Input::AudioRefused(error) => self.fail(now, Problem::from(error)),
             Input::Audio(event) => self.audio(now, event),
             Input::Devices(devices) => self.pickers.update(devices),
-            Input::Account(report) => self.report(report),
+            Input::Account(report) => self.report(now, report),
             Input::AudioDropped(frames) => self.count(|stats| stats.frames_lost += frames),
         }
-        self.desk.publish(&mut self.effects);
+        self.desk.publish(now, &mut self.effects);
         self.publish(now);
         std::mem::take(&mut self.effects)
     }
@@ -141,7 +141,7 @@ impl Model {
     /// Who can be called, where, and as whom, as it was when the last input came.
     #[must_use]
     pub fn directory(&self) -> Directory {
-        self.desk.directory()
+        self.desk.directory_at(self.now)
     }
 
     /// The conversation so far.
@@ -198,8 +198,8 @@ impl Model {
         }
     }
 
-    fn report(&mut self, report: Report) {
-        match self.desk.report(report, &mut self.effects) {
+    fn report(&mut self, now: Time, report: Report) {
+        match self.desk.report(now, report, &mut self.effects) {
             News::None => {}
             News::Notice(problem) => self.notice = Some(problem),
             News::SignedIn => {

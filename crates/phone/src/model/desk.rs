@@ -5,9 +5,11 @@ mod reports;
 
 use std::sync::Arc;
 
+use offhook_client::proto::Time;
+
 use super::book::{BUILT_IN, Book, Entry};
 use super::orders::{Order, Report};
-use super::{AgentEntry, Effect};
+use super::{AgentEntry, Effect, millis};
 use crate::snapshot::{
     Account, AccountIntent, Adding, Directory, KeyHeader, Listing, Message, Profile, ProfileKind,
     Recent, Secrets,
@@ -37,6 +39,7 @@ impl Desk {
             },
             agents: agents.into_iter().map(Arc::new).collect(),
             listing: Listing::Complete,
+            expires: Time::ZERO,
         }];
         profiles.extend(book.profiles.iter().map(Known::new));
         let chosen = book
@@ -53,7 +56,19 @@ impl Desk {
         }
     }
 
-    pub(super) fn directory(&self) -> Directory {
+    /// The directory, with what is left at `now` of codes that expire.
+    pub(super) fn directory_at(&self, now: Time) -> Directory {
+        let mut directory = self.directory();
+        for (profile, known) in directory.profiles.iter_mut().zip(&self.profiles) {
+            if let Account::WaitingForDevice { expires_in_ms, .. } = &mut profile.account {
+                *expires_in_ms = millis(known.expires.since(now));
+            }
+        }
+        directory
+    }
+
+    /// The directory as it was reported.
+    fn directory(&self) -> Directory {
         let chosen = self.known(&self.chosen);
         let mut agents: Vec<_> = chosen
             .into_iter()
@@ -77,11 +92,12 @@ impl Desk {
     }
 
     /// Publishes the directory where it differs from the last one.
-    pub(super) fn publish(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn publish(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let directory = self.directory();
         if self.published.as_ref() != Some(&directory) {
-            self.published = Some(directory.clone());
-            effects.push(Effect::Publish(Message::Directory(Box::new(directory))));
+            self.published = Some(directory);
+            let directory = Box::new(self.directory_at(now));
+            effects.push(Effect::Publish(Message::Directory(directory)));
         }
     }
 

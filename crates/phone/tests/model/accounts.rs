@@ -290,6 +290,28 @@ fn a_profile_is_removed_with_everything_about_it() {
 }
 
 #[test]
+fn a_code_for_another_device_says_what_is_left_of_it() {
+    let (mut phone, id) = Phone::signed_in();
+    let waiting = |expires_in_ms| Account::WaitingForDevice {
+        code: "BCDF-GHJK".to_owned(),
+        url: URL.to_owned(),
+        qr: None,
+        expires_in_ms,
+    };
+    phone.is(&id, waiting(600_000));
+    assert_eq!(phone.directory().profiles[1].account, waiting(600_000));
+    phone.did.clear();
+    phone.wait(90_000);
+    phone.tell(Input::Tick);
+    assert_eq!(phone.directory().profiles[1].account, waiting(510_000));
+    assert!(
+        phone.did.is_empty(),
+        "time alone is no news: {:?}",
+        phone.did
+    );
+}
+
+#[test]
 fn secrets_that_cannot_be_kept_are_the_users_choice() {
     let mut phone = Phone::ready();
     phone.report(Report::Secrets(Err(Problem::KeyringLocked)));

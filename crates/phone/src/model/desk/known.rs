@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use offhook_client::proto::Time;
+
 use crate::model::AgentEntry;
 use crate::model::book::Entry;
 use crate::snapshot::{Account, Listing, Profile, ProfileKind};
@@ -12,6 +14,8 @@ pub(super) struct Known {
     pub(super) profile: Profile,
     pub(super) agents: Vec<Arc<AgentEntry>>,
     pub(super) listing: Listing,
+    /// When a code for another device expires; long ago where there is none.
+    pub(super) expires: Time,
 }
 
 impl Known {
@@ -25,6 +29,7 @@ impl Known {
             },
             agents: Vec::new(),
             listing: Listing::Loading,
+            expires: Time::ZERO,
         }
     }
 

@@ -1,6 +1,9 @@
 //! What becomes of orders, and what that means for the directory.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use offhook_client::proto::Time;
 
 use super::known::{Known, host};
 use super::{Desk, Order, Report};
@@ -19,7 +22,12 @@ pub(in crate::model) enum News {
 }
 
 impl Desk {
-    pub(in crate::model) fn report(&mut self, report: Report, effects: &mut Vec<Effect>) -> News {
+    pub(in crate::model) fn report(
+        &mut self,
+        now: Time,
+        report: Report,
+        effects: &mut Vec<Effect>,
+    ) -> News {
         match report {
             Report::Secrets(Ok(place)) => {
                 self.secrets = Secrets::Kept { place };
@@ -31,7 +39,7 @@ impl Desk {
                 self.secrets = Secrets::Unavailable { problem };
             }
             Report::Account { profile, account } => {
-                return self.account(&profile, account, effects);
+                return self.account(now, &profile, account, effects);
             }
             Report::Offer { profile, offer } => {
                 let entry = self.book.profiles.iter_mut().find(|it| it.id == profile);
@@ -60,10 +68,19 @@ impl Desk {
         News::None
     }
 
-    fn account(&mut self, profile: &str, account: Account, effects: &mut Vec<Effect>) -> News {
+    fn account(
+        &mut self,
+        now: Time,
+        profile: &str,
+        account: Account,
+        effects: &mut Vec<Effect>,
+    ) -> News {
         let Some(known) = self.known_mut(profile) else {
             return News::None;
         };
+        if let Account::WaitingForDevice { expires_in_ms, .. } = &account {
+            known.expires = now + Duration::from_millis(u64::from(*expires_in_ms));
+        }
         let before = std::mem::replace(&mut known.profile.account, account);
         let can_call = |account: &Account| {
             matches!(
