@@ -128,20 +128,19 @@ impl Desk {
         match profile.account {
             Account::Unavailable { problem } => return Err(Error::Problem(problem)),
             Account::SignedOut { .. } | Account::Ended { .. } | Account::NoKey => {
-                let url = address(&profile.kind);
-                return Err(Error::Unable(format!(
-                    "you are not signed in at {}: `offhook login {url}` does that",
-                    profile.name
-                )));
+                return Err(not_signed_in(&profile));
             }
             _ => {}
         }
-        let profile = id.clone();
-        self.want(AccountIntent::Choose { profile }).await?;
+        let choice = id.clone();
+        self.want(AccountIntent::Choose { profile: choice }).await?;
         self.until(|directory| directory.chosen == id && directory.listing != Listing::Loading)
             .await?;
-        if let Listing::Failed { problem } = &self.directory.listing {
-            return Err(Error::Problem(problem.clone()));
+        match &self.directory.listing {
+            Listing::Failed { problem } => return Err(Error::Problem(problem.clone())),
+            // The sign-in has just turned out not to be valid any more.
+            Listing::SignInFirst => return Err(not_signed_in(&profile)),
+            Listing::Complete | Listing::Loading => {}
         }
         if !self.directory.agents.iter().any(|it| it.id == agent) {
             return Err(Error::Problem(Problem::AgentUnknown {
@@ -154,6 +153,14 @@ impl Desk {
     async fn stop(self) {
         self.phone.stop().await;
     }
+}
+
+fn not_signed_in(profile: &Profile) -> Error {
+    let url = address(&profile.kind);
+    Error::Unable(format!(
+        "you are not signed in at {}: `offhook login {url}` does that",
+        profile.name
+    ))
 }
 
 fn find<'a>(directory: &'a Directory, id: &str) -> Option<&'a Profile> {
