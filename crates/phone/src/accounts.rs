@@ -3,6 +3,7 @@
 
 mod book;
 mod bridge;
+mod browser;
 mod key;
 mod member;
 mod problems;
@@ -61,7 +62,7 @@ impl AccountsConfig {
             place: SecretPlace::System,
             passphrase: None,
             open: Arc::new(|url| {
-                let opened = open::that_detached(url);
+                let opened = browser::open_page(url);
                 if let Err(error) = &opened {
                     tracing::warn!("the browser did not open: {error}");
                 }
