@@ -33,16 +33,22 @@ async fn logout(desk: &mut Desk, at: Option<&str>) -> Result<String, Error> {
     desk.want(AccountIntent::SignOut { profile: out }).await?;
     desk.until(|directory| {
         let account = find(directory, &id).map(|profile| &profile.account);
+        // Unknown while it is under way: whoever left then would stay signed in.
         !matches!(
             account,
-            Some(Account::SignedIn { .. } | Account::Ended { .. } | Account::Key)
+            Some(
+                Account::SignedIn { .. } | Account::Ended { .. } | Account::Key | Account::Unknown
+            )
         )
     })
     .await?;
     match find(&desk.directory, &id).map(|profile| &profile.account) {
-        Some(Account::SignedOut {
-            problem: Some(problem),
-        }) => Err(Error::Problem(problem.clone())),
+        Some(
+            Account::SignedOut {
+                problem: Some(problem),
+            }
+            | Account::Unavailable { problem },
+        ) => Err(Error::Problem(problem.clone())),
         _ => Ok(format!("You are signed out at {}.", profile.name)),
     }
 }

@@ -161,6 +161,10 @@ impl Desk {
         let profiles = &mut self.book.profiles;
         if let Some(known) = profiles.iter_mut().find(|it| it.id == id) {
             known.clone_from(&entry);
+            // It is found out anew, and whoever signed in before that would be cut off by it.
+            if let Some(known) = self.known_mut(&id) {
+                known.profile.account = Account::Unknown;
+            }
         } else if profiles.len() < MOST_PROFILES {
             profiles.push(entry.clone());
             self.profiles.push(Known::new(&entry));
