@@ -223,6 +223,28 @@ impl Browser {
         self.go_through(url, person).await
     }
 
+    /// Signs in by this name at a bridge that is its own issuer, typing the code that a device shows
+    /// if there is one; the page that the bridge leads to.
+    ///
+    /// # Errors
+    /// When the bridge refuses.
+    pub async fn sign_in_at_bridge(
+        &self,
+        url: &str,
+        name: &str,
+        code: Option<&str>,
+    ) -> Result<Page> {
+        let is_form = |page: &Page| page.text.contains("Any name will do");
+        let page = self.open(url).await?;
+        ensure!(is_form(&page), "the bridge says: {}", page.text);
+        if let Some(code) = code {
+            self.fill("user_code", code).await?;
+        }
+        self.fill("name", name).await?;
+        self.click("button[value=sign_in]").await?;
+        self.page(|page| !is_form(page)).await
+    }
+
     /// Shows pages as for a person who prefers them dark, or light.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A keyring of its own: gnome-keyring-daemon on a bus of its own.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -119,6 +120,12 @@ impl Keyring {
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.bus
+    }
+
+    /// Where it is kept.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// What a program needs to find this keyring, and no display.

@@ -27,6 +27,7 @@ pub mod signal;
 pub mod signed_in;
 pub mod softphone;
 pub mod sound;
+pub mod terminal;
 pub mod tls_front;
 pub mod together;
 pub mod web_driver;

@@ -118,7 +118,15 @@ impl Accounts {
             page: None,
             watching,
         };
-        self.state().members.insert(id.clone(), member);
+        {
+            let mut state = self.state();
+            let before = state.members.get(&id);
+            // Who has begun to sign in with what was found out before is not cut off.
+            if before.is_some_and(|before| before.signing_in.is_some()) {
+                return;
+            }
+            state.members.insert(id.clone(), member);
+        }
         self.tell(&id, account).await;
         if known {
             self.look_again(entry).await;
