@@ -118,6 +118,7 @@ fn end(name: &str, program: &mut Program, code: i32, evidence: &mut Evidence) ->
     let done = done(program)?;
     // The log may have what must not be told.
     ensure!(done.code == Some(code), "{name} ends with {:?}", done.code);
+    ensure!(done.err.contains("TRACE"), "{name} does not log all it can");
     evidence.output(name, program);
     Ok(())
 }
@@ -157,8 +158,8 @@ pub(crate) async fn sign_ins_and_calls() -> Result<()> {
     let mut caller = call(&["test", "--at", &url], &user)?;
     caller.event("the greeting", STEP, |event| is_activity(event, "speaking"))?;
     look("call", &caller.program, &user, &mut evidence)?;
-    wait_until("a fresh token", STEP, || {
-        (place.wire.minted() > 1).then_some(())
+    wait_until("a fresh token in the middle of the call", STEP, || {
+        (place.wire.count(Kind::CallToken) > 1).then_some(())
     })?;
     place.restart(&mut evidence)?;
     caller.event("a new session", STEP, |event| event["event"] == "back")?;

@@ -85,13 +85,10 @@ impl Wire {
         found.into_iter().collect()
     }
 
-    /// How many tokens for calls were asked for.
-    pub(crate) fn minted(&self) -> usize {
-        let asked = self.relay.connections().into_iter();
-        let asked = asked.filter_map(|connection| connection.request);
-        asked
-            .filter(|it| it.starts_with("POST /v1/realtime/client_secrets"))
-            .count()
+    /// How many of a kind have passed.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        let canaries = self.canaries();
+        canaries.iter().filter(|canary| canary.kind == kind).count()
     }
 }
 
