@@ -2,133 +2,26 @@
 //! answers, callers who leave, a vault that does not take it.
 #![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
 
+mod provider;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use std::{env, fs, process};
 
 use futures_util::FutureExt as _;
 use offhook_client::ProofKey;
 use offhook_signin::{
     AccessError, Client, Config, Grant, Issuer, IssuerError, Keeper, Refreshed, Standing, User,
-    Work,
 };
 use offhook_vault::{Place, Vault};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use secrecy::SecretString;
 
-/// A provider with one user, which rotates refresh tokens and takes no token twice; within its reuse
-/// interval, if it has one, it gives the same successor again.
-#[derive(Debug)]
-struct Provider {
-    state: Mutex<State>,
-    /// Requests that may be answered.
-    answers: Semaphore,
-}
+use provider::{MANY, Provider, number, tokens};
 
-#[derive(Debug)]
-struct State {
-    current: u32,
-    has_reuse_interval: bool,
-    ended: bool,
-    /// How many answers get lost on their way.
-    lose: u32,
-    requests: u32,
-    reuses: u32,
-    revoked: Vec<u32>,
-    life: Duration,
-}
-
-const MANY: usize = 1_000_000;
-
-impl Provider {
-    fn new(has_reuse_interval: bool) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::new(State {
-                current: 1,
-                has_reuse_interval,
-                ended: false,
-                lose: 0,
-                requests: 0,
-                reuses: 0,
-                revoked: Vec::new(),
-                life: Duration::from_secs(300),
-            }),
-            answers: Semaphore::new(MANY),
-        })
-    }
-
-    fn with<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
-        what(&mut self.state.lock().unwrap())
-    }
-
-    fn requests(&self) -> u32 {
-        self.with(|state| state.requests)
-    }
-}
-
-fn tokens(number: u32, life: Duration) -> Refreshed {
-    Refreshed {
-        access_token: format!("access-{number}").into(),
-        bound: true,
-        expires_in: life,
-        refresh_token: Some(format!("refresh-{number}").into()),
-    }
-}
-
-fn number(token: &SecretString) -> u32 {
-    let (_, number) = token.expose_secret().split_once('-').unwrap();
-    number.parse().unwrap()
-}
-
-impl State {
-    fn refresh(&mut self, presented: u32) -> Result<Refreshed, IssuerError> {
-        self.requests += 1;
-        let ended = || {
-            Err(IssuerError::Ended {
-                detail: "invalid_grant".to_owned(),
-            })
-        };
-        if self.ended {
-            return ended();
-        }
-        if presented == self.current {
-            self.current += 1;
-        } else if self.has_reuse_interval && presented + 1 == self.current {
-            self.reuses += 1;
-        } else {
-            self.ended = true;
-            return ended();
-        }
-        if self.lose > 0 {
-            self.lose -= 1;
-            return Err(IssuerError::Away {
-                detail: "the answer was lost".to_owned(),
-            });
-        }
-        Ok(tokens(self.current, self.life))
-    }
-}
-
-impl Issuer for Provider {
-    fn refresh<'a>(&'a self, grant: &'a Grant) -> Work<'a, Refreshed> {
-        let presented = number(grant.refresh_token().unwrap());
-        Box::pin(async move {
-            let outcome = self.with(|state| state.refresh(presented));
-            self.answers.acquire().await.unwrap().forget();
-            outcome
-        })
-    }
-
-    fn revoke<'a>(&'a self, grant: &'a Grant) -> Work<'a, ()> {
-        let token = number(grant.refresh_token().unwrap());
-        Box::pin(async move {
-            self.with(|state| state.revoked.push(token));
-            Ok(())
-        })
-    }
-}
+/// A time in the year 2096, in ms since the Unix epoch.
+const FAR: u64 = 4_000_000_000_000;
 
 /// A folder for locks, gone with its guard.
 struct Folder(PathBuf);
@@ -170,15 +63,6 @@ fn user() -> User {
 /// A sign-in whose access token expired long ago.
 fn grant() -> Grant {
     grant_of(tokens(1, Duration::ZERO), 0)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what is kept is compared with it"
-)]
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
 }
 
 fn grant_of(given: Refreshed, now: u64) -> Grant {
@@ -309,7 +193,7 @@ async fn without_a_refresh_token_a_sign_in_is_as_long_as_its_access_token() {
     let keeper = open(&provider, &vault, &locks.0).await;
     let mut given = tokens(1, Duration::from_secs(300));
     given.refresh_token = None;
-    keeper.adopt(grant_of(given, unix_ms())).await.unwrap();
+    keeper.adopt(grant_of(given, FAR)).await.unwrap();
     assert_eq!(*keeper.standing().borrow(), Standing::SignedIn(user()));
     assert_eq!(access(&keeper).await, 1);
     let refused = SecretString::from("access-1");
