@@ -36,9 +36,10 @@ impl Desk {
         let display = Display::start()?;
         let pulse = Pulse::start()?;
         let keyring = Keyring::start()?;
-        let environment = keyring
+        // The sound server knows no bus; the keyring's comes after it.
+        let environment = pulse
             .environment()
-            .and(&pulse.environment())
+            .and(&keyring.environment())
             .and(&display.environment())
             .and(
                 &Environment::new()
