@@ -142,7 +142,8 @@ impl Keeper {
     /// Signs out: nothing is kept any more, and the provider is told.
     ///
     /// # Errors
-    /// Where the vault does not let go of it. The provider may be out of reach; that is logged.
+    /// Where the vault does not let go of it; the provider is told all the same, and what is kept is
+    /// worth nothing. The provider may be out of reach; that is logged.
     pub async fn sign_out(&self) -> Result<(), AccessError> {
         let inner = &self.0;
         let lock = inner.lock().await?;
@@ -158,7 +159,10 @@ impl Keeper {
                 () = pause(FAREWELL) => tracing::warn!("the sign-in service was not told in time"),
             }
         }
-        inner.set(None, false);
+        // Where it is still kept, nobody is told that all is well.
+        if deleted.is_ok() {
+            inner.set(None, false);
+        }
         deleted.map_err(AccessError::Vault)
     }
 

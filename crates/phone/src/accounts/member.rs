@@ -251,10 +251,12 @@ impl Accounts {
             }
         };
         let account = match keeper {
-            Some(keeper) => {
-                let problem = keeper.sign_out().await.err().map(Problem::from);
-                Account::SignedOut { problem }
-            }
+            Some(keeper) => match keeper.sign_out().await {
+                Ok(()) => Account::SignedOut { problem: None },
+                Err(error) => Account::Unavailable {
+                    problem: error.into(),
+                },
+            },
             None => {
                 let forgotten = async {
                     self.vault()?.delete(&key::name(profile)).await?;

@@ -280,6 +280,28 @@ async fn a_token_whose_use_cannot_be_noted_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_sign_out_that_the_vault_does_not_take_is_told_to_the_provider_and_to_the_user() {
+    let (provider, locks) = (Provider::new(false), Folder::new());
+    let folder = locks.0.join("vault");
+    let vault = Vault::open(Place::File {
+        folder: folder.clone(),
+        passphrase: "passphrase".into(),
+    })
+    .await
+    .unwrap();
+    let keeper = open(&provider, &vault, &locks.0).await;
+    keeper.adopt(grant()).await.unwrap();
+    fs::rename(&folder, locks.0.join("away")).unwrap();
+    fs::write(&folder, "in the way").unwrap();
+    let outcome = keeper.sign_out().await;
+    assert!(matches!(outcome, Err(AccessError::Vault(_))), "{outcome:?}");
+    assert_eq!(provider.with(|state| state.revoked.clone()), [1]);
+    assert_ne!(*keeper.standing().borrow(), Standing::SignedOut);
+    let outcome = keeper.access(None).await.map(drop);
+    assert_eq!(outcome, Err(AccessError::SignedOut));
+}
+
+#[tokio::test]
 async fn what_is_kept_and_cannot_be_read_is_said_and_can_be_replaced() {
     let (provider, vault, locks) = (Provider::new(false), memory().await, Folder::new());
     let keeper = open(&provider, &vault, &locks.0).await;
