@@ -49,6 +49,7 @@ impl Setup {
     /// - `show URL`: the status of a request with the last access token;
     /// - `browser`: begins to sign in, and answers with the address; `device`: with the code, where to
     ///   type it, and the same in one; `finish`: waits for what becomes of it, and keeps it;
+    /// - `dial URL`: calls there, and answers once the line is up; `stays SECONDS`: whether it stays so;
     /// - `sign-out`;
     /// - `die-at MOMENT`: is killed when a refresh gets there.
     ///

@@ -4,12 +4,16 @@
 use std::env;
 use std::io::{Write as _, stderr, stdin, stdout};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use offhook_client::{Access, Connector, ProofKey, Prover};
+use offhook_client::proto::client::State;
+use offhook_client::{
+    Access, Call, Connector, Credential, Endpoint, Event, ProofKey, Prover, SignIn,
+};
 use offhook_signin::{
     Config, Grant, Keeper, Moment, Provider, SignInError, Standing, Texts, Watch,
 };
@@ -17,8 +21,9 @@ use offhook_tests::signed_in::{Kept, PASSPHRASE, Setup};
 use offhook_vault::{Place, Vault};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 use tungstenite::http::{Request, header};
 
@@ -48,6 +53,7 @@ struct Desk {
     doom: Arc<Mutex<Option<Moment>>>,
     last: Option<Access>,
     signing_in: Option<JoinHandle<Result<Grant, SignInError>>>,
+    call: Option<(Call, mpsc::Receiver<Event>)>,
 }
 
 impl Desk {
@@ -88,6 +94,7 @@ impl Desk {
             doom,
             last: None,
             signing_in: None,
+            call: None,
         })
     }
 
@@ -108,6 +115,8 @@ impl Desk {
                 self.access(refused).await
             }
             ["show", url] => self.show(url).await?,
+            ["dial", url] => self.dial(url).await?,
+            ["stays", seconds] => self.stays(Duration::from_secs(seconds.parse()?)).await?,
             ["browser"] => self.browser().await?,
             ["device"] => self.device().await?,
             ["finish"] => {
@@ -154,6 +163,55 @@ impl Desk {
             |failure| format!("failed {failure:?}"),
             |response| response.status().as_u16().to_string(),
         ))
+    }
+
+    /// Calls in the name of whoever is signed in, and says how that begins.
+    async fn dial(&mut self, url: &str) -> Result<String> {
+        let sign_in = Arc::new(self.keeper.clone()) as Arc<dyn SignIn>;
+        let (call, mut events) = Call::start(offhook_client::Config {
+            connector: self.connector.clone(),
+            endpoint: Endpoint::new(url, Credential::SignedIn(sign_in))?,
+            agent: "test".to_owned(),
+            session: Default::default(),
+        });
+        loop {
+            match events.recv().await.context("the call says nothing")? {
+                Event::State {
+                    state: State::Live { .. },
+                    ..
+                } => break,
+                Event::State {
+                    state: State::Ended(end),
+                    ..
+                } => return Ok(format!("ended {end:?}")),
+                _ => {}
+            }
+        }
+        self.call = Some((call, events));
+        Ok("live".to_owned())
+    }
+
+    /// Whether the call stays on its line for so long, while the caller is silent.
+    async fn stays(&mut self, length: Duration) -> Result<String> {
+        let (call, events) = self.call.as_mut().context("there is no call")?;
+        let away = async {
+            let mut frame = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                tokio::select! {
+                    // Silence, as a microphone would bring it.
+                    _ = frame.tick() => drop(call.audio(&[0; 480])),
+                    event = events.recv() => match event {
+                        Some(Event::State { state: State::Live { .. }, .. }) => {}
+                        Some(Event::State { state, .. }) => return format!("{state:?}"),
+                        Some(_) => {}
+                        None => return "gone".to_owned(),
+                    },
+                }
+            }
+        };
+        Ok(timeout(length, away)
+            .await
+            .unwrap_or_else(|_| "stays".to_owned()))
     }
 
     async fn browser(&mut self) -> Result<String> {

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use offhook_tests::browser::Browser;
+use offhook_tests::issuer::Issuer;
 use offhook_tests::signed_in::client_of;
+use offhook_tests::softphone::Bridge;
 
 use super::{Desk, Forgiving, assert_token, report, sign_in, strict, wait_for_end};
 
@@ -54,6 +56,16 @@ fn a_lost_answer_signs_nobody_out_200_times() -> Result<()> {
     Ok(())
 }
 
+/// A bridge that takes the provider's access tokens, and whose own are brief.
+fn bridge(issuer: &Issuer) -> Result<Bridge> {
+    let mut command = Bridge::command("127.0.0.1:0")?;
+    command
+        .args(["--issuer", issuer.url(), "--audience", issuer.resource()])
+        .args(["--client-id", issuer.client_id(), "--scope", issuer.scope()])
+        .args(["--token-ttl", "8"]);
+    Bridge::run(&mut command)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_reuse_interval_a_lost_answer_asks_the_user_once() -> Result<()> {
     let (issuer, browser) = (strict().await?, Browser::start().await?);
@@ -62,6 +74,9 @@ async fn without_a_reuse_interval_a_lost_answer_asks_the_user_once() -> Result<(
     sign_in(&mut program, &browser).await?;
     let last = program.ask("refuse")?;
     assert_token(&last);
+    let bridge = bridge(&issuer)?;
+    let call = program.ask(&format!("dial {}", bridge.url()))?;
+    assert_eq!(call, "live");
     issuer.lose_answers(1)?;
     let answer = program.ask("refuse")?;
     assert!(answer.starts_with("failed Issuer Away: "), "{answer}");
@@ -69,6 +84,9 @@ async fn without_a_reuse_interval_a_lost_answer_asks_the_user_once() -> Result<(
     assert_eq!(program.ask("access")?, last);
     wait_for_end(&mut program)?;
     assert_eq!(program.ask("access")?, last);
+    // A connection's token is good for 8 s, and it is cut 25 s after that: the call is renewed by an
+    // access token of a sign-in that has ended.
+    assert_eq!(program.ask("stays 35")?, "stays");
     let requests = issuer.counts()?.token_requests;
     let mut other = desk.program()?;
     assert_eq!(other.ask("standings")?, "Ended ada");
