@@ -224,7 +224,6 @@ async fn a_user_signs_in_with_a_code_calls_and_signs_out() -> Result<()> {
     desk.until(SAID, greeted).await?;
     desk.click("[data-testid=end]").await?;
     desk.see("[data-testid=state][data-state=ended]").await?;
-    desk.client.execute("location.reload()", Vec::new()).await?;
 
     desk.click("[data-testid=done]").await?;
     desk.click("[data-testid=switcher]").await?;
