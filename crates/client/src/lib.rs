@@ -80,7 +80,7 @@ pub use dpop::{KeyError, ProofKey, Prover};
 pub use endpoint::{Credential, Endpoint, EndpointError};
 pub use limits::Limits;
 pub use logs::is_harmless;
-pub use mint::refusal;
+pub use mint::{refusal, server_time};
 pub use network::{NetworkChange, NetworkWatch};
 pub use offhook_proto as proto;
 pub use proxy::{Proxy, ProxyError};

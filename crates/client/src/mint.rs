@@ -104,7 +104,8 @@ fn request(endpoint: &Endpoint, order: Order<'_>) -> Result<Request<Bytes>, Fail
 
 /// The server's time of day when it answered, since the Unix epoch and to the second
 /// (RFC 9110 section 6.6.1). This machine's may be wrong.
-pub(crate) fn server_time(headers: &HeaderMap) -> Option<Duration> {
+#[must_use]
+pub fn server_time(headers: &HeaderMap) -> Option<Duration> {
     http_date(headers.get(header::DATE)?)
 }
 

@@ -32,7 +32,7 @@ use crate::snapshot::{Account, Agent, ProfileKind, Secret, SecretPlace};
 /// Reports that may wait for the loop; a person causes a few.
 const REPORTS: usize = 64;
 
-/// Opens a page in the user's browser; whether that worked, as far as the system says.
+/// Opens a page in the user's browser; whether that worked, as far as the system says. May block.
 pub type OpenPage = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Where accounts live, and how to reach the user.
@@ -153,7 +153,7 @@ impl Accounts {
             Order::OpenBrowser { profile } => {
                 let page = self.state().members.get(&profile).and_then(Member::page);
                 if let Some(page) = page {
-                    (self.0.config.open)(&page);
+                    tokio::spawn(async move { this.open_page(page).await });
                 }
             }
             Order::CancelSignIn { profile } => self.cancel_sign_in(profile),
@@ -178,6 +178,14 @@ impl Accounts {
         if let Some(before) = self.state().adding.replace(adding) {
             before.abort();
         }
+    }
+
+    /// Opens a page in the user's browser; whether that worked. A launcher is waited for, but not by
+    /// the runtime's own threads.
+    async fn open_page(&self, url: String) -> bool {
+        let open = Arc::clone(&self.0.config.open);
+        let opened = tokio::task::spawn_blocking(move || open(&url)).await;
+        opened.unwrap_or(false)
     }
 
     async fn open_secrets(&self, place: SecretPlace, passphrase: Option<Secret>) {

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
-use http::{Method, header};
+use http::Method;
 use offhook_client::proto::client::Failure;
-use offhook_client::{Connector, Prover};
+use offhook_client::{Connector, Prover, server_time};
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 /// Sends what the OpenID Connect library wants to send.
@@ -55,10 +55,8 @@ impl<'a> Http<'a> {
                 detail: format!("it answered {status}"),
             }));
         }
-        let date = response.headers().get(header::DATE);
-        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-        let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
-        if let Some(time) = since.and_then(|since| i64::try_from(since.as_secs()).ok()) {
+        let time = server_time(response.headers());
+        if let Some(time) = time.and_then(|time| i64::try_from(time.as_secs()).ok()) {
             self.time.store(time, Ordering::Relaxed);
         }
         Ok(response.map(Vec::from))

@@ -166,7 +166,7 @@ impl Keeper {
         deleted.map_err(AccessError::Vault)
     }
 
-    /// An access token that is good for 30 s at least, and is not the one that was `refused`.
+    /// An access token that is good for a while (30 s, or a quarter of its life), and is not the one that was `refused`.
     ///
     /// May be dropped at any point: a refresh that has begun goes on by itself.
     ///

@@ -214,8 +214,8 @@ impl Accounts {
         watching.abort_handle()
     }
 
-    /// A bridge may say another thing than the last time: that counts from the next start on, or
-    /// at once where nobody is signed in.
+    /// A bridge may say another thing than the last time: that counts at once, unless somebody is
+    /// signing in there.
     async fn look_again(&self, entry: Entry) {
         let ProfileKind::Organisation { url } = &entry.kind else {
             return;

@@ -54,7 +54,7 @@ impl Accounts {
         if let Some(member) = self.state().members.get_mut(profile) {
             member.page = Some(url.clone());
         }
-        let opened = (self.0.config.open)(&url);
+        let opened = self.open_page(url.clone()).await;
         self.tell(profile, Account::WaitingForBrowser { url, opened })
             .await;
         keeper.adopt(sign_in.finish().await?).await?;

@@ -107,6 +107,6 @@ pub enum Report {
         /// The agents, or why not.
         agents: Result<Vec<AgentEntry>, Problem>,
     },
-    /// What is to be remembered could not be written.
+    /// What is to be remembered could not be written, or what was could not be read.
     NotRemembered(Problem),
 }
