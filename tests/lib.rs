@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod keeper;
 pub mod keyring;
 pub mod local_issuer;
+pub mod logs;
 pub mod losing;
 pub mod numbers;
 pub mod offer;

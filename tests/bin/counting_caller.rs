@@ -2,7 +2,6 @@
 //! agent, checks every one, and tells what happens on standard output, one note a line.
 
 use std::env;
-use std::io::stderr;
 use std::mem;
 use std::ops::Range;
 use std::time::Duration;
@@ -14,9 +13,9 @@ use offhook_client::proto::wire::{ServerEvent, decode_pcm16};
 use offhook_client::{Call, Config, Connector, Credential, Endpoint, Event};
 use offhook_tests::clock::{Pacer, Stamp};
 use offhook_tests::counting::{ACCESS_TOKEN, Answer, Line, Note, What};
+use offhook_tests::logs;
 use offhook_tests::numbers::{Preface, RATE, numbered};
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 /// Samples of a piece of speech: 20 ms.
 const FRAME: u64 = 480;
@@ -26,11 +25,7 @@ const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(stderr)
-        .with_ansi(false)
-        .init();
+    logs::to_standard_error();
     let mut arguments = env::args().skip(1);
     let mut argument = |name: &str| arguments.next().with_context(|| format!("no {name}"));
     let url = argument("address")?;

@@ -2,23 +2,19 @@
 //! output, and in place of a secret its length and digest.
 
 use std::env;
-use std::io::{Write as _, stderr, stdin, stdout};
+use std::io::{Write as _, stdin, stdout};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use offhook_tests::keeper::PASSPHRASE;
+use offhook_tests::logs;
 use offhook_vault::{Place, Vault, VaultError};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::{Digest as _, Sha256};
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(stderr)
-        .with_ansi(false)
-        .init();
+    logs::to_standard_error();
     let limit = env::args().nth(1).context("no limit in ms")?.parse()?;
     let limit = Duration::from_millis(limit);
     let mut vault = None;

@@ -2,7 +2,7 @@
 //! output, and in place of a token its digest. `tests/signed_in.rs` has the orders.
 
 use std::env;
-use std::io::{Write as _, stderr, stdin, stdout};
+use std::io::{Write as _, stdin, stdout};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use offhook_client::{
 use offhook_signin::{
     Config, Grant, Keeper, Moment, Provider, SignInError, Standing, Texts, Watch,
 };
+use offhook_tests::logs;
 use offhook_tests::signed_in::{Kept, PASSPHRASE, Setup};
 use offhook_vault::{Place, Vault};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -24,16 +25,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing_subscriber::EnvFilter;
 use tungstenite::http::{Request, header};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(stderr)
-        .with_ansi(false)
-        .init();
+    logs::to_standard_error();
     let setup = env::args().nth(1).context("no setup")?;
     let mut desk = Desk::open(serde_json::from_str(&setup)?).await?;
     for (index, line) in stdin().lines().enumerate() {
