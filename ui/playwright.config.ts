@@ -38,7 +38,8 @@ export default defineConfig({
     baseURL: `http://127.0.0.1:${process.env["OFFHOOK_PREVIEW_PORT"] ?? "0"}`,
     viewport: { width: 380, height: 640 },
     locale: "en-GB",
-    trace: "retain-on-failure",
+    // A trace of every test takes as long as the tests: `npx playwright test --trace on` has one.
+    screenshot: "only-on-failure",
   },
   projects: [
     { name: "window", testIgnore: "**/large-text.spec.ts", use: { launchOptions: chromium() } },

@@ -2,11 +2,11 @@
 import { expect, test } from "@playwright/test";
 
 import { scenes } from "../src/backend/scenes";
-import { expectNoSidewaysOverflow, open, picture } from "./window";
+import { expectNoSidewaysOverflow, open, picture, show } from "./window";
 
 test("every state with text of 200 %", async ({ page }) => {
   for (const name of Object.keys(scenes)) {
-    await open(page, name, { lang: "de" });
+    await show(page, name, { lang: "de" });
     await expectNoSidewaysOverflow(page, name);
   }
   const size = await page.evaluate(() => getComputedStyle(document.documentElement).fontSize);

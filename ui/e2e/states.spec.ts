@@ -7,6 +7,7 @@ import {
   expectNoSidewaysOverflow,
   open,
   picture,
+  show,
   watchForErrors,
 } from "./window";
 
@@ -24,7 +25,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         const errors = watchForErrors(page);
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         for (const name of share) {
-          await open(page, name, { lang });
+          await show(page, name, { lang });
           const state = name.split("-")[0] ?? "";
           await expect.soft(page.getByTestId("state")).toHaveAttribute("data-state", state);
           await expect.soft(page.locator("html")).toHaveAttribute("lang", lang);
@@ -53,7 +54,7 @@ test("two panes in a wide window", async ({ page }) => {
     "ended",
     "ended-reconnected",
   ]) {
-    await open(page, name, { lang: "de" });
+    await show(page, name, { lang: "de" });
     await page.screenshot({ path: picture(`wide-${name}`) });
     await expectNoSidewaysOverflow(page, name);
     const tall = await page.evaluate(() => document.documentElement.scrollHeight);
@@ -79,7 +80,7 @@ test("the compact window fits without scrolling", async ({ page }) => {
       "live-resumed-both",
       "ended-far-end",
     ]) {
-      await open(page, name, { lang });
+      await show(page, name, { lang });
       const tall = await page.evaluate(() => document.documentElement.scrollHeight);
       expect.soft(tall, `${name} in ${lang}`).toBeLessThanOrEqual(640);
     }
@@ -89,7 +90,7 @@ test("the compact window fits without scrolling", async ({ page }) => {
 test("nothing sticks out of the smallest window", async ({ page }) => {
   await page.setViewportSize({ width: 320, height: 480 });
   for (const name of names) {
-    await open(page, name, { lang: "de" });
+    await show(page, name, { lang: "de" });
     await expectNoSidewaysOverflow(page, name);
   }
   await open(page, "live-speaking", { lang: "de" });
@@ -109,7 +110,7 @@ test("right to left, everything is mirrored and nothing sticks out", async ({ pa
     "live-sign-in-ended",
     "ended",
   ]) {
-    await open(page, name, { dir: "rtl" });
+    await show(page, name, { dir: "rtl" });
     await page.screenshot({ path: picture(`rtl-${name}`) });
     await expectNoSidewaysOverflow(page, name);
   }
@@ -131,7 +132,7 @@ test("forced colours keep every state visible", async ({ page }) => {
     "live-catching-up",
     "ended-failed",
   ]) {
-    await open(page, name);
+    await show(page, name);
     await page.screenshot({ path: picture(`forced-${name}`) });
     await expectAccessible(page, name);
   }

@@ -1,5 +1,5 @@
 /** Chooses language and backend, then shows the app. */
-import { mount } from "svelte";
+import { mount, unmount } from "svelte";
 
 import App from "./App.svelte";
 import type { Backend } from "./backend/backend";
@@ -7,19 +7,35 @@ import "./style/tokens.css";
 import "./style/base.css";
 import { chooseLanguage } from "./text";
 
-const asked = new URLSearchParams(location.search);
 const root = document.documentElement;
-root.lang = chooseLanguage([...asked.getAll("lang"), ...navigator.languages]);
-// For looking at the other theme or direction in a plain browser.
-const theme = asked.get("theme");
-if (theme) root.dataset["theme"] = theme;
-if (asked.get("dir") === "rtl") root.dir = "rtl";
-
 const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no element with the id app");
-mount(App, { target, props: { backend: await chooseBackend() } });
 
-async function chooseBackend(): Promise<Backend> {
-  if ("__TAURI_INTERNALS__" in window) return (await import("./backend/tauri")).tauri;
+const inDesktop = "__TAURI_INTERNALS__" in window;
+let shown = await show(target, asked());
+// A plain browser's address names what it shows: the window's never changes.
+if (!inDesktop) {
+  addEventListener("hashchange", () => {
+    void unmount(shown);
+    void show(target, asked()).then((app) => (shown = app));
+  });
+}
+
+/** What the address asks for, before the # or, without loading the page anew, behind it. */
+function asked(): URLSearchParams {
+  return new URLSearchParams(location.hash ? location.hash.slice(1) : location.search);
+}
+
+async function show(target: HTMLElement, asked: URLSearchParams) {
+  root.lang = chooseLanguage([...asked.getAll("lang"), ...navigator.languages]);
+  // For looking at the other theme or direction in a plain browser.
+  const theme = asked.get("theme");
+  if (theme) root.dataset["theme"] = theme;
+  root.dir = asked.get("dir") === "rtl" ? "rtl" : "ltr";
+  return mount(App, { target, props: { backend: await chooseBackend(asked) } });
+}
+
+async function chooseBackend(asked: URLSearchParams): Promise<Backend> {
+  if (inDesktop) return (await import("./backend/tauri")).tauri;
   return (await import("./backend/scripted")).scripted(asked);
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -26,11 +27,17 @@ pub(crate) enum Ending {
     Interrupted,
 }
 
-/// Watches over commands, one at a time.
-#[derive(Debug)]
+/// Watches over commands, several at a time if need be.
+#[derive(Debug, Default)]
 pub(crate) struct Watch {
-    sender: SyncSender<Event>,
-    events: Receiver<Event>,
+    running: Arc<Mutex<Running>>,
+}
+
+/// Who is to hear of an interrupt.
+#[derive(Debug, Default)]
+struct Running {
+    interrupted: bool,
+    commands: Vec<SyncSender<Event>>,
 }
 
 #[derive(Debug)]
@@ -42,19 +49,26 @@ enum Event {
 impl Watch {
     /// Takes over Ctrl-C, once per process.
     pub(crate) fn begin() -> Result<Self> {
-        let watch = Self::without_interrupts();
-        let interrupts = watch.sender.clone();
-        ctrlc::set_handler(move || {
-            // A full queue already holds an interrupt.
-            let _ = interrupts.try_send(Event::Interrupt);
-        })
-        .context("Ctrl-C cannot be caught")?;
+        let watch = Self::default();
+        let running = Arc::clone(&watch.running);
+        ctrlc::set_handler(move || interrupt(&running)).context("Ctrl-C cannot be caught")?;
         Ok(watch)
     }
 
-    fn without_interrupts() -> Self {
+    /// Whether the developer wants it to end: nothing more is to be started.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        locked(&self.running).interrupted
+    }
+
+    /// Where one command's events arrive; after an interrupt there is one already.
+    fn listen(&self) -> (SyncSender<Event>, Receiver<Event>) {
         let (sender, events) = sync_channel(8);
-        Self { sender, events }
+        let mut running = locked(&self.running);
+        if running.interrupted {
+            let _ = sender.try_send(Event::Interrupt);
+        }
+        running.commands.push(sender.clone());
+        (sender, events)
     }
 
     /// Runs a command with its output going to `log`, for `limit` at most, and calls `tick`
@@ -75,7 +89,7 @@ impl Watch {
             .spawn()
             .with_context(|| format!("{name} could not be started"))?;
         let group = child.id();
-        let sender = self.sender.clone();
+        let (sender, events) = self.listen();
         thread::spawn(move || {
             // The receiver is gone only when this program ends anyway.
             let _ = sender.send(Event::Exited(child.wait()));
@@ -85,21 +99,18 @@ impl Watch {
         let mut minutes = 0;
         loop {
             let next_minute = Duration::from_secs(60 * (minutes + 1));
-            match self
-                .events
-                .recv_timeout(next_minute.min(limit).saturating_sub(watch.elapsed()))
-            {
+            match events.recv_timeout(next_minute.min(limit).saturating_sub(watch.elapsed())) {
                 Ok(Event::Exited(status)) => {
                     // What the command started and left behind goes with it.
                     signal(group, Stop::Kill);
                     return Ok(Ending::Exited(status?));
                 }
                 Ok(Event::Interrupt) => {
-                    self.stop(group);
+                    stop(group, &events);
                     return Ok(Ending::Interrupted);
                 }
                 Err(RecvTimeoutError::Timeout) if watch.elapsed() >= limit => {
-                    self.stop(group);
+                    stop(group, &events);
                     return Ok(Ending::OverTime);
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -110,30 +121,39 @@ impl Watch {
             }
         }
     }
+}
 
-    /// Stops a whole group and waits for its leader, so that its end is not mistaken for the
-    /// next command's.
-    fn stop(&self, group: u32) {
-        signal(group, Stop::Ask);
-        let has_ended = self.exits_within(GRACE);
-        // What its leader did not take with it goes too.
-        signal(group, Stop::Kill);
-        if !has_ended {
-            self.exits_within(GRACE);
-        }
+fn interrupt(running: &Mutex<Running>) {
+    let mut running = locked(running);
+    running.interrupted = true;
+    for command in running.commands.drain(..) {
+        // A full queue already holds an interrupt; one that nobody reads is of a command that ended.
+        let _ = command.try_send(Event::Interrupt);
     }
+}
 
-    fn exits_within(&self, limit: Duration) -> bool {
-        let watch = Stopwatch::start();
-        loop {
-            match self
-                .events
-                .recv_timeout(limit.saturating_sub(watch.elapsed()))
-            {
-                Ok(Event::Exited(_)) => return true,
-                Ok(Event::Interrupt) => {}
-                Err(_) => return false,
-            }
+fn locked(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stops a whole group and waits for its leader.
+fn stop(group: u32, events: &Receiver<Event>) {
+    signal(group, Stop::Ask);
+    let has_ended = exits_within(GRACE, events);
+    // What its leader did not take with it goes too.
+    signal(group, Stop::Kill);
+    if !has_ended {
+        exits_within(GRACE, events);
+    }
+}
+
+fn exits_within(limit: Duration, events: &Receiver<Event>) -> bool {
+    let watch = Stopwatch::start();
+    loop {
+        match events.recv_timeout(limit.saturating_sub(watch.elapsed())) {
+            Ok(Event::Exited(_)) => return true,
+            Ok(Event::Interrupt) => {}
+            Err(_) => return false,
         }
     }
 }
@@ -215,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_hang_is_stopped_with_all_it_started() {
-        let watch = Watch::without_interrupts();
+        let watch = Watch::default();
         let script = "sleep 1000 & echo $!; wait";
         let (ending, text) = shell("hang", script, &watch, Duration::from_secs(1));
         assert!(matches!(ending, Ending::OverTime), "{ending:?}");
@@ -227,15 +247,25 @@ mod tests {
 
     #[test]
     fn an_interrupt_stops_what_runs() {
-        let watch = Watch::without_interrupts();
-        watch.sender.send(Event::Interrupt).unwrap();
-        let (ending, _) = shell("interrupt", "sleep 1000", &watch, Duration::from_secs(600));
+        let watch = Watch::default();
+        let script = "echo ready; sleep 1000";
+        let running = Arc::clone(&watch.running);
+        let interrupter = thread::spawn(move || {
+            while locked(&running).commands.is_empty() {
+                thread::yield_now();
+            }
+            interrupt(&running);
+        });
+        let (ending, _) = shell("interrupt", script, &watch, Duration::from_secs(600));
+        assert!(matches!(ending, Ending::Interrupted), "{ending:?}");
+        interrupter.join().unwrap();
+        let (ending, _) = shell("after", script, &watch, Duration::from_secs(600));
         assert!(matches!(ending, Ending::Interrupted), "{ending:?}");
     }
 
     #[test]
     fn what_ends_by_itself_leaves_nothing_behind() {
-        let watch = Watch::without_interrupts();
+        let watch = Watch::default();
         let script = "sleep 1000 & echo $!; exit 3";
         let (ending, text) = shell("exit", script, &watch, Duration::from_secs(600));
         assert!(

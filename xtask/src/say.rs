@@ -5,18 +5,9 @@
     reason = "a command line tool talks through its terminal; no other module here prints"
 )]
 
-use std::io::Write as _;
-
 /// Prints one line.
 pub(crate) fn line(text: &str) {
     println!("{text}");
-}
-
-/// Prints the beginning of a line that a later [`line()`] completes.
-pub(crate) fn start(text: &str) {
-    print!("{text}");
-    // A terminal that went away is noticed by the next command, not by its own progress line.
-    let _ = std::io::stdout().flush();
 }
 
 /// Announces a step of a longer command.

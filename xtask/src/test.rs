@@ -1,6 +1,7 @@
-//! Checking everything, one stage after the other, with a summary that says where to look.
+//! Checking everything, stage by stage, with a summary that says where to look.
 
 mod plan;
+mod schedule;
 mod stage;
 mod summary;
 mod tally;
@@ -19,6 +20,7 @@ use crate::child::{Ending, Watch};
 use crate::clock::{Stopwatch, spoken};
 use crate::packages::Purpose;
 use crate::{paths, say, setup};
+use schedule::Turn;
 use stage::Stage;
 use summary::{Report, Verdict};
 use tally::Tally;
@@ -51,22 +53,25 @@ pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     fs::create_dir_all(&logs).context("the folder of the test logs cannot be made")?;
     let watch = Watch::begin()?;
     let total = Stopwatch::start();
-    let mut reports: Vec<Report> = Vec::new();
-    for (index, stage) in stages.iter().enumerate() {
+    let reports = schedule::run(&stages, |stage, index, turn| {
+        if watch.is_interrupted() {
+            return None;
+        }
         let title = format!("[{:>2}/{}] {}", index + 1, stages.len(), stage.name);
         let log = logs.join(format!("{:02}-{}.log", index + 1, stage.name));
-        say::start(&format!("{title} … "));
-        let report = match broken_need(stage, &reports) {
-            Some(need) => Report::skipped(stage, need, &log),
-            None => run(&watch, stage, &title, &log)?,
+        let report = match turn {
+            Turn::Skip(need) => Report::ended(stage, Verdict::Skipped(need), &log),
+            Turn::Run => {
+                say::line(&format!("{title} …"));
+                run(&watch, stage, &title, &log).unwrap_or_else(|error| {
+                    say::error(&format!("{title}: {error:#}"));
+                    Report::ended(stage, Verdict::Failed, &log)
+                })
+            }
         };
-        say::line(&report.line());
-        let interrupted = report.verdict == Verdict::Interrupted;
-        reports.push(report);
-        if interrupted {
-            break;
-        }
-    }
+        say::line(&format!("{title} {}", report.line()));
+        Some(report)
+    });
     Ok(summary::summarise(&reports, total.elapsed()))
 }
 
@@ -78,16 +83,6 @@ fn chosen(stages: Vec<Stage>, only: &[String]) -> Result<Vec<Stage>> {
     }
     let wanted = |stage: &Stage| only.is_empty() || only.contains(&stage.name);
     Ok(stages.into_iter().filter(wanted).collect())
-}
-
-/// The first stage that this one builds on and that did not pass.
-fn broken_need(stage: &Stage, reports: &[Report]) -> Option<&'static str> {
-    let passed = |name: &str| {
-        reports
-            .iter()
-            .all(|report| report.stage != name || report.verdict == Verdict::Passed)
-    };
-    stage.needs.iter().copied().find(|need| !passed(need))
 }
 
 /// Runs the commands of one stage until the first that fails. Where nobody watches, it says every
@@ -102,11 +97,8 @@ fn run(watch: &Watch, stage: &Stage, title: &str, log: &Path) -> Result<Report> 
         let limit = stage.limit.saturating_sub(stopwatch.elapsed());
         let mut heartbeat = |_: Duration| {
             if in_ci {
-                say::line(&format!(
-                    "still at it after {}",
-                    spoken(stopwatch.elapsed())
-                ));
-                say::start(&format!("{title} … "));
+                let so_far = spoken(stopwatch.elapsed());
+                say::line(&format!("{title} still at it after {so_far}"));
             }
         };
         verdict = match watch.run(command, &file, limit, &mut heartbeat) {
@@ -153,42 +145,13 @@ fn shown(command: &Command) -> String {
 mod tests {
     use super::*;
 
-    fn stage(name: &str, needs: &'static [&'static str]) -> Stage {
-        Stage {
-            name: name.to_owned(),
-            checks: String::new(),
-            needs,
-            limit: Duration::ZERO,
-            has_tests: false,
-            commands: Box::new(Vec::new),
-        }
-    }
-
-    #[test]
-    fn a_stage_whose_need_failed_is_skipped_and_so_is_what_needs_it() {
-        let log = Path::new("x");
-        let mut failed = Report::skipped(&stage("ui-build", &[]), "ui-install", log);
-        failed.verdict = Verdict::Failed;
-        let build = stage("build", &["ui-build"]);
-        assert_eq!(
-            broken_need(&build, std::slice::from_ref(&failed)),
-            Some("ui-build")
-        );
-        let skipped = Report::skipped(&build, "ui-build", log);
-        assert_eq!(
-            broken_need(&stage("calls", &["build"]), &[failed, skipped]),
-            Some("build")
-        );
-        assert_eq!(
-            broken_need(&stage("calls", &["build"]), &[]),
-            None,
-            "run alone by --only"
-        );
-    }
-
     #[test]
     fn an_unknown_stage_is_an_error_rather_than_an_empty_run() {
-        let error = chosen(vec![stage("fmt", &[])], &["fnt".to_owned()]).unwrap_err();
+        let error = chosen(
+            vec![Stage::check("fmt", "", 0, Vec::new)],
+            &["fnt".to_owned()],
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("fnt"), "{error}");
     }
 }

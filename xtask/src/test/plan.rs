@@ -13,7 +13,15 @@ use crate::{cargo, deny, node, paths, setup};
 /// The package of the tests that cross a boundary.
 const BOUNDARY: &str = "offhook-tests";
 
-/// Every stage, quick ones first. Each file of boundary tests is a stage of its own.
+/// Those of its files whose tests measure time or sound, or use what there is one of: they run
+/// alone, at the end.
+const ALONE: [&str; 5] = ["calls", "devices", "faults", "networks", "window"];
+
+/// Those that take longest: begun first, so that nobody waits for them at the end.
+const LONG: [&str; 1] = ["drills"];
+
+/// Every stage: what is quick to check, what has to be built, the tests that may run side by side,
+/// the longest first, and those that must be alone. Each file of boundary tests is a stage.
 pub(super) fn stages() -> Result<Vec<Stage>> {
     let targets = test_targets()?;
     let mut stages = vec![
@@ -35,7 +43,8 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
         ),
         Stage::check("fmt", "Rust is formatted", 2, || {
             vec![cargo::cargo(["fmt", "--check"])]
-        }),
+        })
+        .beside(),
         page("ui-lint", "ESLint and Prettier have nothing to say", "lint"),
         page(
             "bench-lint",
@@ -58,7 +67,8 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             "licences, banned crates and sources (cargo-deny)",
             20,
             || deny::commands().into_iter().map(quiet).collect(),
-        ),
+        )
+        .beside(),
         Stage::check("clippy", "Clippy has nothing to say", 45, || {
             let mut clippy = workspace("clippy");
             clippy.args(["--all-targets", "--", "-D", "warnings"]);
@@ -85,41 +95,16 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
         .after(&["setup", "ui-build"]),
     ];
     let inside = names(&targets, |package| package != BOUNDARY);
-    stages.push(
-        Stage::tests(
-            "unit",
-            "unit, integration and documentation tests of the crates",
-            15,
-            {
-                move || {
-                    let mut tests = workspace("test");
-                    tests.args(["--no-fail-fast", "--lib", "--bins"]);
-                    tests.args(inside.iter().flat_map(|name| ["--test", name.as_str()]));
-                    let mut documentation = workspace("test");
-                    documentation.args(["--no-fail-fast", "--doc"]);
-                    vec![quiet(tests), quiet(documentation)]
-                }
-            },
-        )
-        .after(&["build"]),
-    );
-    stages.push(
-        Stage::tests(
-            "sim",
-            "20,000 simulated calls over a network that fails",
-            10,
-            || vec![quiet(simulation())],
-        )
-        .after(&["build"]),
-    );
-    for name in names(&targets, |package| package == BOUNDARY) {
-        let checks = format!("tests across a boundary: tests/{name}.rs");
-        let target = name.clone();
-        stages.push(
-            Stage::tests(&name, &checks, 10, move || vec![quiet(boundary(&target))])
-                .after(&["build", "oidc-install"]),
-        );
-    }
+    let boundaries = names(&targets, |package| package == BOUNDARY);
+    let (long, short): (Vec<_>, Vec<_>) = boundaries
+        .into_iter()
+        .partition(|name| LONG.contains(&name.as_str()));
+    let (alone, short): (Vec<_>, Vec<_>) = short
+        .into_iter()
+        .partition(|name| ALONE.contains(&name.as_str()));
+    stages.push(sim());
+    stages.extend(long.iter().map(|name| boundary(name).beside()));
+    stages.push(unit(inside));
     stages.push(Stage {
         has_tests: true,
         ..page(
@@ -129,7 +114,49 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
         )
         .after(&["ui-build"])
     });
+    stages.extend(short.iter().map(|name| boundary(name).beside()));
+    stages.extend(alone.iter().map(|name| boundary(name)));
     Ok(stages)
+}
+
+fn unit(targets: Vec<String>) -> Stage {
+    let commands = move || {
+        let mut tests = workspace("test");
+        tests.args(["--no-fail-fast", "--lib", "--bins"]);
+        tests.args(targets.iter().flat_map(|name| ["--test", name.as_str()]));
+        let mut documentation = workspace("test");
+        documentation.args(["--no-fail-fast", "--doc"]);
+        vec![quiet(tests), quiet(documentation)]
+    };
+    Stage::tests(
+        "unit",
+        "unit, integration and documentation tests of the crates",
+        15,
+        commands,
+    )
+    .after(&["build"])
+    .beside()
+}
+
+fn sim() -> Stage {
+    Stage::tests(
+        "sim",
+        "20,000 simulated calls over a network that fails",
+        15,
+        || vec![quiet(simulation())],
+    )
+    .after(&["build"])
+    .beside()
+}
+
+/// One file of boundary tests.
+fn boundary(name: &str) -> Stage {
+    let checks = format!("tests across a boundary: tests/{name}.rs");
+    let target = name.to_owned();
+    Stage::tests(name, &checks, 10, move || {
+        vec![quiet(boundary_tests(&target))]
+    })
+    .after(&["build", "oidc-install"])
 }
 
 /// A cargo command over the whole workspace with the one feature set.
@@ -141,7 +168,7 @@ fn workspace(subcommand: &str) -> Command {
 
 /// Selects packages as [`workspace`] does, whatever is run: another selection would resolve
 /// other features and compile everything again. One test at a time: they measure real sound.
-fn boundary(target: &str) -> Command {
+fn boundary_tests(target: &str) -> Command {
     let mut command = workspace("test");
     command.args([
         "--no-fail-fast",
@@ -160,7 +187,8 @@ fn simulation() -> Command {
     let name = format!("offhook-sim{}", env::consts::EXE_SUFFIX);
     let mut command = Command::new(paths::target().join("debug").join(name));
     cargo::inside_repository(&mut command);
-    command.args(["--calls", "20000", "--seed", "1"]);
+    // One thread: the stage beside it has the other core.
+    command.args(["--calls", "20000", "--seed", "1", "--threads", "1"]);
     command
 }
 
@@ -174,6 +202,7 @@ fn install(name: &str, checks: &str, folder: fn() -> PathBuf) -> Stage {
         }
     })
     .after(&["setup"])
+    .beside()
 }
 
 fn page(name: &str, checks: &str, script: &'static str) -> Stage {
@@ -183,6 +212,7 @@ fn page(name: &str, checks: &str, script: &'static str) -> Stage {
         vec![quiet(npm)]
     })
     .after(&["ui-install"])
+    .beside()
 }
 
 /// Tells tests which browser to use. Those that need one say so where there is none.
@@ -274,6 +304,18 @@ mod tests {
                     stage.name
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_measures_runs_alone_and_exists() {
+        let stages = stages().unwrap();
+        for name in ALONE {
+            let stage = stages.iter().find(|stage| stage.name == name);
+            assert!(stage.is_some_and(|stage| !stage.beside), "{name}");
+        }
+        for name in LONG {
+            assert!(stages.iter().any(|stage| stage.name == name), "{name}");
         }
     }
 

@@ -4,6 +4,9 @@ use std::fmt;
 use std::process::Command;
 use std::time::Duration;
 
+/// What a stage runs.
+pub(super) type Commands = Box<dyn Fn() -> Vec<Command> + Send + Sync>;
+
 /// One line of the test run.
 pub(super) struct Stage {
     /// What the developer calls it, and its log.
@@ -17,8 +20,11 @@ pub(super) struct Stage {
     pub(super) limit: Duration,
     /// Whether it is made of tests, which are counted and of which there must be some.
     pub(super) has_tests: bool,
+    /// Whether it may run while another does: it neither measures how long something takes nor
+    /// needs what there is one of.
+    pub(super) beside: bool,
     /// Its commands, put together when it is its turn: each must succeed for the next to run.
-    pub(super) commands: Box<dyn Fn() -> Vec<Command>>,
+    pub(super) commands: Commands,
 }
 
 impl fmt::Debug for Stage {
@@ -36,7 +42,7 @@ impl Stage {
         name: &str,
         checks: &str,
         minutes: u64,
-        commands: impl Fn() -> Vec<Command> + 'static,
+        commands: impl Fn() -> Vec<Command> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -44,6 +50,7 @@ impl Stage {
             needs: &[],
             limit: Duration::from_secs(60 * minutes),
             has_tests: false,
+            beside: false,
             commands: Box::new(commands),
         }
     }
@@ -53,7 +60,7 @@ impl Stage {
         name: &str,
         checks: &str,
         minutes: u64,
-        commands: impl Fn() -> Vec<Command> + 'static,
+        commands: impl Fn() -> Vec<Command> + Send + Sync + 'static,
     ) -> Self {
         Self {
             has_tests: true,
@@ -64,5 +71,13 @@ impl Stage {
     /// The same stage, run only if these passed.
     pub(super) fn after(self, needs: &'static [&'static str]) -> Self {
         Self { needs, ..self }
+    }
+
+    /// The same stage, which may run while another does.
+    pub(super) fn beside(self) -> Self {
+        Self {
+            beside: true,
+            ..self
+        }
     }
 }

@@ -37,11 +37,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A stage that could not be run.
-    pub(super) fn skipped(stage: &Stage, need: &'static str, log: &Path) -> Self {
+    /// A stage that came to no count of tests.
+    pub(super) fn ended(stage: &Stage, verdict: Verdict, log: &Path) -> Self {
         Self {
             stage: stage.name.clone(),
-            verdict: Verdict::Skipped(need),
+            verdict,
             tally: Tally::default(),
             took: Duration::ZERO,
             log: log.to_owned(),
