@@ -158,6 +158,28 @@ fn exits_within(limit: Duration, events: &Receiver<Event>) -> bool {
     }
 }
 
+/// The same command, which leaves the processor to others that want it, where that can be asked for.
+pub(crate) fn yielding(command: &Command) -> Command {
+    let mut nice = if cfg!(unix) {
+        let mut nice = Command::new("nice");
+        nice.args(["-n", "15"]).arg(command.get_program());
+        nice
+    } else {
+        Command::new(command.get_program())
+    };
+    nice.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => nice.env(name, value),
+            None => nice.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        nice.current_dir(folder);
+    }
+    nice
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Stop {
     Ask,
@@ -243,6 +265,20 @@ mod tests {
             !text.is_empty() && is_gone(text.trim()),
             "process {text} is still there"
         );
+    }
+
+    #[test]
+    fn what_yields_keeps_its_arguments_its_variables_and_its_place() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "nice; echo $OFFHOOK_MARK; pwd"])
+            .env("OFFHOOK_MARK", "here")
+            .current_dir("/");
+        let output = yielding(&command).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (nice, rest) = text.split_once('\n').unwrap();
+        assert!(nice.parse::<u8>().unwrap() >= 15, "{nice}");
+        assert_eq!(rest, "here\n/\n");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::child::{Ending, Watch};
+use crate::child::{Ending, Watch, yielding};
 use crate::clock::{Stopwatch, spoken};
 use crate::packages::Purpose;
 use crate::{paths, say, setup};
@@ -93,6 +93,11 @@ fn run(watch: &Watch, stage: &Stage, title: &str, log: &Path) -> Result<Report> 
     let mut file = File::create(log).with_context(|| paths::shown(log))?;
     let mut verdict = Verdict::Passed;
     for command in (stage.commands)() {
+        let command = if stage.hungry {
+            yielding(&command)
+        } else {
+            command
+        };
         writeln!(file, "$ {}", shown(&command))?;
         let limit = stage.limit.saturating_sub(stopwatch.elapsed());
         let mut heartbeat = |_: Duration| {

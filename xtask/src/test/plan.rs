@@ -15,7 +15,9 @@ const BOUNDARY: &str = "offhook-tests";
 
 /// Those of its files whose tests measure time or sound, or use what there is one of: they run
 /// alone, at the end.
-const ALONE: [&str; 5] = ["calls", "devices", "faults", "networks", "window"];
+const ALONE: [&str; 6] = [
+    "accounts", "calls", "devices", "faults", "networks", "window",
+];
 
 /// Those that take longest: begun first, so that nobody waits for them at the end.
 const LONG: [&str; 1] = ["drills"];
@@ -113,6 +115,7 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
             "e2e",
         )
         .after(&["ui-build"])
+        .hungry()
     });
     stages.extend(short.iter().map(|name| boundary(name).beside()));
     stages.extend(alone.iter().map(|name| boundary(name)));
@@ -122,6 +125,8 @@ pub(super) fn stages() -> Result<Vec<Stage>> {
 fn unit(targets: Vec<String>) -> Stage {
     let commands = move || {
         let mut tests = workspace("test");
+        // Most of them wait for something.
+        tests.env("RUST_TEST_THREADS", "4");
         tests.args(["--no-fail-fast", "--lib", "--bins"]);
         tests.args(targets.iter().flat_map(|name| ["--test", name.as_str()]));
         let mut documentation = workspace("test");
@@ -146,7 +151,7 @@ fn sim() -> Stage {
         || vec![quiet(simulation())],
     )
     .after(&["build"])
-    .beside()
+    .hungry()
 }
 
 /// One file of boundary tests.

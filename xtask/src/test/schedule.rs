@@ -1,4 +1,4 @@
-//! Which stage runs when: in their order, two at a time where both may have company.
+//! Which stage runs when: in their order, several at a time where all may have company.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -6,8 +6,8 @@ use std::thread;
 use super::stage::Stage;
 use super::summary::{Report, Verdict};
 
-/// How many stages run side by side at most. More would only take turns on two cores.
-const LANES: usize = 2;
+/// How many stages run side by side at most: most of them wait more than they compute.
+const LANES: usize = 3;
 
 /// What is to be done with a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,6 +23,8 @@ pub(super) struct Stage {
     /// Whether it may run while another does: it neither measures how long something takes nor
     /// needs what there is one of.
     pub(super) beside: bool,
+    /// Whether it takes all the processor there is, and so has to leave it to those beside it.
+    pub(super) hungry: bool,
     /// Its commands, put together when it is its turn: each must succeed for the next to run.
     pub(super) commands: Commands,
 }
@@ -51,6 +53,7 @@ impl Stage {
             limit: Duration::from_secs(60 * minutes),
             has_tests: false,
             beside: false,
+            hungry: false,
             commands: Box::new(commands),
         }
     }
@@ -78,6 +81,14 @@ impl Stage {
         Self {
             beside: true,
             ..self
+        }
+    }
+
+    /// The same stage, which leaves the processor to those beside it.
+    pub(super) fn hungry(self) -> Self {
+        Self {
+            hungry: true,
+            ..self.beside()
         }
     }
 }
