@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "offhook-vault",
         ],
     ),
-    ("offhook-bridge", &["offhook-proto"]),
+    ("offhook-bridge", &["offhook-client", "offhook-proto"]),
     ("offhook-cli", &["offhook-bridge", "offhook-phone"]),
     ("offhook-desktop", &["offhook-bridge", "offhook-phone"]),
     (

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod upstream;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -14,6 +15,7 @@ use crate::issuer::is_safe;
 pub(crate) use access::LOCAL_CLIENT;
 pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
 pub use agents::Agent;
+pub use upstream::{UpstreamAuth, UpstreamConfig};
 
 /// Where a bridge listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8084";
@@ -31,8 +33,7 @@ pub struct Config {
     pub access: Access,
     /// What the bridge is called, for people.
     pub name: Option<String>,
-    /// The agents that can be called; the first one, where a client names none. For now the
-    /// built-in agent answers for each of them.
+    /// The agents that can be called; the first one, where a client names none.
     pub agents: Vec<Agent>,
     /// The address by which clients reach the bridge, where something is in front of it
     /// (`https://voice.example`). Proofs of keys then have to name it; otherwise, `Host`.

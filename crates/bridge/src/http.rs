@@ -8,6 +8,7 @@ mod offer;
 mod problem;
 mod upgrade;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,7 +30,7 @@ use crate::local::{self, Local};
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
 use crate::token::{Claims, Tokens};
-use crate::upstream::Prompts;
+use crate::upstream::{Prompts, Remotes};
 use crate::{Access, Config, DEFAULT_SCOPE, Error, FingerprintPolicy};
 pub(crate) use access::Shown;
 use first_message::Strangers;
@@ -47,6 +48,8 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     pub(crate) prompts: Arc<Prompts>,
+    /// Who answers for an agent, by its id; the built-in agent for all others.
+    pub(crate) remotes: HashMap<String, Remotes>,
     pub(crate) registry: Registry,
     /// One permit a session, whether its client is there or may come back.
     slots: Arc<Semaphore>,
@@ -100,6 +103,7 @@ impl State {
             seen: Seen::new(config.max_sessions),
             tokens: Tokens::new(config.max_sessions)?,
             prompts: Arc::new(Prompts::built_in()?),
+            remotes: remotes(&config)?,
             registry: Registry::default(),
             slots: Arc::new(Semaphore::new(config.max_sessions as usize)),
             strangers: Arc::default(),
@@ -168,6 +172,15 @@ impl State {
                 .await,
         );
     }
+}
+
+fn remotes(config: &Config) -> Result<HashMap<String, Remotes>, Error> {
+    let agents = config.agents.iter();
+    let remotes = agents.filter_map(|agent| {
+        let upstream = agent.upstream.as_ref()?;
+        Some(Remotes::new(&agent.id, upstream).map(|remotes| (agent.id.clone(), remotes)))
+    });
+    remotes.collect()
 }
 
 /// Every path of the bridge.

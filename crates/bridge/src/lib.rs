@@ -79,7 +79,7 @@ use tokio::net::TcpListener;
 
 pub use config::{
     Access, Agent, AuthMethod, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
-    IssuerConfig, LocalIssuerConfig,
+    IssuerConfig, LocalIssuerConfig, UpstreamAuth, UpstreamConfig,
 };
 pub use embedded::Embedded;
 pub use error::Error;

@@ -68,6 +68,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
     session.tell_spread();
     session.attach(first);
     while let Some(until) = session.settle() {
+        let takes_upstream = session.takes_upstream();
         tokio::select! {
             Some((conn, heard)) = inbox.recv() => session.heard(conn, &heard),
             Some(newcomer) = newcomers.recv() => session.attach(newcomer),
@@ -82,6 +83,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
                 session.closing(closing);
             }
             () = session.room.notified() => {}
+            () = session.upstream.arrived(), if takes_upstream => {}
             () = state.clock.wait(until) => {
                 session.tell_spread();
                 session.tell(Input::Tick);
@@ -272,7 +274,7 @@ impl Session {
                 continue;
             }
             // What cannot be said yet is not asked for, so that it does not pile up here.
-            if !self.server.takes_upstream() || self.links.values().any(Link::is_backed_up) {
+            if !self.takes_upstream() {
                 return Some(until);
             }
             let now = clock.now();
@@ -288,6 +290,11 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Whether there is room for more of what the upstream says.
+    fn takes_upstream(&self) -> bool {
+        self.server.takes_upstream() && !self.links.values().any(Link::is_backed_up)
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -351,9 +358,13 @@ impl Session {
 }
 
 fn open(state: &State, entry: &Entry, pass: &Pass, seed: u64) -> Upstream {
-    match pass.shape {
-        Shape::Beta => Upstream::beta(),
-        Shape::Ga => Upstream::Agent(Box::new(Agent::new(
+    let remotes = state.remotes.get(&pass.agent);
+    match (pass.shape, remotes) {
+        (Shape::Beta, _) => Upstream::beta(),
+        (Shape::Ga, Some(remotes)) => {
+            Upstream::Remote(Box::new(remotes.open(&entry.id, state.clock)))
+        }
+        (Shape::Ga, None) => Upstream::Agent(Box::new(Agent::new(
             &upstream::agent::Config {
                 session_id: entry.id.clone(),
                 model: pass.model.clone(),

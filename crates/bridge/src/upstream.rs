@@ -1,12 +1,15 @@
 //! Where a session's answers come from.
 
 pub(crate) mod agent;
+mod breaker;
+mod remote;
 
 use offhook_proto::wire::server::Error;
 use offhook_proto::wire::{ClientEvent, Envelope, ErrorDetail, ServerEvent};
 use offhook_proto::{Close, Time};
 
 pub(crate) use agent::{Agent, Prompts};
+pub(crate) use remote::{Remote, Remotes};
 
 /// The name of the built-in agent.
 pub const AGENT: &str = "test";
@@ -16,6 +19,8 @@ pub const AGENT: &str = "test";
 pub(crate) enum Upstream {
     /// The built-in agent.
     Agent(Box<Agent>),
+    /// A server of the OpenAI Realtime API.
+    Remote(Box<Remote>),
     /// What clients of the beta find: its end. Holds what has not been said yet.
     Beta(Vec<Output>),
     /// Nothing any more.
@@ -55,6 +60,7 @@ impl Upstream {
     pub(crate) fn handle(&mut self, now: Time, event: Envelope<ClientEvent>) {
         match self {
             Self::Agent(agent) => agent.handle(now, event),
+            Self::Remote(remote) => remote.handle(event),
             Self::Beta(_) | Self::Over => {}
         }
     }
@@ -63,6 +69,7 @@ impl Upstream {
     pub(crate) fn hear(&mut self, now: Time, audio: &[u8]) {
         match self {
             Self::Agent(agent) => agent.hear(now, audio),
+            Self::Remote(remote) => remote.hear(audio),
             Self::Beta(_) | Self::Over => {}
         }
     }
@@ -71,6 +78,7 @@ impl Upstream {
     pub(crate) fn unsaid(&self) -> usize {
         match self {
             Self::Agent(agent) => agent.unsaid(),
+            Self::Remote(remote) => remote.unsaid(),
             Self::Beta(rest) => rest.len(),
             Self::Over => 0,
         }
@@ -80,7 +88,16 @@ impl Upstream {
     pub(crate) fn advance(&mut self, now: Time) {
         match self {
             Self::Agent(agent) => agent.advance(now),
-            Self::Beta(_) | Self::Over => {}
+            Self::Remote(_) | Self::Beta(_) | Self::Over => {}
+        }
+    }
+
+    /// Ready when something came from elsewhere: [`Self::poll`] has to be asked. Never, where nothing
+    /// can come.
+    pub(crate) async fn arrived(&mut self) {
+        match self {
+            Self::Remote(remote) => remote.arrived().await,
+            Self::Agent(_) | Self::Beta(_) | Self::Over => std::future::pending().await,
         }
     }
 
@@ -88,6 +105,7 @@ impl Upstream {
     pub(crate) fn poll(&mut self) -> Output {
         match self {
             Self::Agent(agent) => agent.poll(),
+            Self::Remote(remote) => remote.poll(),
             Self::Beta(rest) => rest.pop().unwrap_or(Output::Wait(None)),
             Self::Over => Output::Wait(None),
         }

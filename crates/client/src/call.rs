@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use offhook_proto::Time;
 use offhook_proto::client::{self, Back, Gap, State};
-use offhook_proto::wire::{ClientEvent, ServerEvent};
+use offhook_proto::wire::{ClientEvent, Envelope, ServerEvent};
 use tokio::sync::mpsc;
 
 use crate::connect::Connector;
@@ -69,7 +69,7 @@ pub struct Call {
 /// What the caller does.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Send(ClientEvent),
+    Send(Box<Envelope<ClientEvent>>),
     Audio(Vec<i16>),
     Played {
         item_id: String,
@@ -97,7 +97,16 @@ impl Call {
     /// # Errors
     /// Where the call is over or its driver stands still. The event is dropped.
     pub fn send(&self, event: impl Into<ClientEvent>) -> Result<(), SendError> {
-        self.command(Command::Send(event.into()))
+        self.send_as(event.into().into())
+    }
+
+    /// The same with an id of the caller's own, which an error about the event names; its sequence
+    /// number is not looked at.
+    ///
+    /// # Errors
+    /// Where the call is over or its driver stands still. The event is dropped.
+    pub fn send_as(&self, event: Envelope<ClientEvent>) -> Result<(), SendError> {
+        self.command(Command::Send(Box::new(event)))
     }
 
     /// Gives the far end what the microphone heard: 24 kHz mono, any number of samples, usually 480

@@ -216,7 +216,7 @@ impl Driver {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Send(event) => self.tell(Input::Send(event)),
+            Command::Send(event) => self.tell(Input::Send(*event)),
             Command::Audio(samples) => self.tell(Input::Audio(&samples)),
             Command::Played {
                 item_id,

@@ -48,8 +48,8 @@ use takeover::Handovers;
 use verdict::Strikes;
 
 use crate::random::Random;
-use crate::wire::ClientEvent;
 use crate::wire::client::{Played, SessionUpdate};
+use crate::wire::{ClientEvent, Envelope};
 use crate::{Conn, Ids, Time};
 
 /// Samples a second.
@@ -92,6 +92,8 @@ pub struct Client {
     handovers: Handovers,
     conns: u32,
     session: Option<Session>,
+    /// Where its input begins, in samples of all audio captured.
+    input_from: u64,
     outbox: Outbox,
     pace: Pace,
     history: History,
@@ -131,6 +133,7 @@ impl Client {
             handovers: Handovers::default(),
             conns: 0,
             session: None,
+            input_from: 0,
             outbox: Outbox::new(config.window),
             pace: Pace::default(),
             history: History::default(),
@@ -214,7 +217,12 @@ impl Client {
         Output::Wait { until, why }
     }
 
-    fn send(&mut self, now: Time, mut event: ClientEvent) {
+    fn send(&mut self, now: Time, envelope: Envelope<ClientEvent>) {
+        let Envelope {
+            event_id,
+            mut event,
+            ..
+        } = envelope;
         if matches!(self.phase, Phase::Closing { .. } | Phase::Ended) {
             return;
         }
@@ -243,7 +251,8 @@ impl Client {
             session.owes_answer = true;
         }
         let kind = String::from(event.kind());
-        if self.outbox.push_control(self.ids.next("event"), event) {
+        let event_id = event_id.unwrap_or_else(|| self.ids.next("event"));
+        if self.outbox.push_control(event_id, event) {
             self.pump(now);
         } else {
             let detail = alloc::format!("{kind} was dropped: too many events wait to be sent");

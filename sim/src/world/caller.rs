@@ -288,7 +288,7 @@ impl World {
     pub(super) fn send(&mut self, event: impl Into<ClientEvent>) {
         let event = event.into();
         self.note(|| format!("caller: {}", event.kind()));
-        self.tell_client(Input::Send(event));
+        self.tell_client(Input::Send(event.into()));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::UpstreamConfig;
 use crate::{AGENT, Error};
 
 /// The longest id, in bytes, and the longest texts, in characters.
@@ -26,6 +27,9 @@ pub struct Agent {
     pub language: String,
     /// The colour of its picture, as in `#3b6ea5`.
     pub color: String,
+    /// Who answers for it; the built-in agent if not given. Callers are not told.
+    #[serde(default, skip_serializing)]
+    pub upstream: Option<UpstreamConfig>,
 }
 
 impl Agent {
@@ -38,6 +42,7 @@ impl Agent {
             description: "Greets, repeats what it hears, and can be interrupted.".to_owned(),
             language: "en".to_owned(),
             color: "#3b6ea5".to_owned(),
+            upstream: None,
         }
     }
 
@@ -88,7 +93,9 @@ pub(super) fn check(agents: &[Agent]) -> Result<(), Error> {
     }
     let mut ids = HashSet::new();
     for agent in agents {
-        if let Some(why) = agent.fault() {
+        let upstream = agent.upstream.as_ref().and_then(UpstreamConfig::fault);
+        let why = agent.fault().map(ToOwned::to_owned).or(upstream);
+        if let Some(why) = why {
             return fault(format!("agent {:?} cannot be used: {why}", agent.id));
         }
         if !ids.insert(&agent.id) {

@@ -149,6 +149,10 @@ pub(super) fn admit(
         return Err(Problem::other_session());
     }
     check_open(state)?;
+    let is_here = wanted.is_some_and(|wanted| state.registry.has(wanted, user));
+    if !is_here {
+        check_upstream(state, agent)?;
+    }
     let mismatch = claims.and_then(|claims| state.mismatch(claims, &asked.sender));
     if let Some(mismatch) = mismatch {
         warn!(session, %mismatch, "a token is used elsewhere than it was minted");
@@ -158,7 +162,7 @@ pub(super) fn admit(
             return Err(Problem::elsewhere());
         }
     }
-    let slot = if wanted.is_some_and(|wanted| state.registry.has(wanted, user)) {
+    let slot = if is_here {
         None
     } else {
         Some(state.slot().ok_or_else(Problem::full)?)
@@ -184,6 +188,13 @@ pub(super) fn admit(
         sender: asked.sender.clone(),
         mismatch,
     })
+}
+
+/// Refuses a new session with an agent that could not be reached again and again.
+fn check_upstream(state: &State, agent: &str) -> Result<(), Problem> {
+    let remotes = state.remotes.get(agent);
+    let pause = remotes.and_then(|remotes| remotes.breaker.pause(state.clock.now()));
+    pause.map_or(Ok(()), |pause| Err(Problem::upstream(pause)))
 }
 
 /// What a credential grants, and to whom.

@@ -1,5 +1,7 @@
 //! Refusals: problem details (RFC 9457) with the `error` member OpenAI's clients read.
 
+use std::time::Duration;
+
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -142,6 +144,16 @@ impl Problem {
             "Too many connections have yet to show their credential; try again shortly.",
         )
         .with_header(header::RETRY_AFTER, 5)
+    }
+
+    /// The agent's upstream fails, and is left alone for so long.
+    pub(super) fn upstream(pause: Duration) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "upstream_unavailable",
+            "The agent cannot be reached at the moment; try again shortly.",
+        )
+        .with_header(header::RETRY_AFTER, pause.as_secs().max(1))
     }
 
     pub(super) fn bad_credential() -> Self {

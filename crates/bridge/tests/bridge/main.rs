@@ -10,6 +10,7 @@ mod browser;
 mod calls;
 mod clock;
 mod drain;
+mod far;
 mod issuers;
 #[path = "../../src/proof/signing.rs"]
 mod key;
@@ -25,3 +26,4 @@ mod revocation;
 mod rig;
 mod signing_in;
 mod slow;
+mod upstreams;

@@ -131,6 +131,7 @@ impl Phone {
             away: Duration::from_secs(1),
             resumed,
             answer_lost,
+            input_from_ms: 0,
         };
         self.tell(Input::Client(Line::Back(back)));
     }

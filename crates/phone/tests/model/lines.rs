@@ -201,6 +201,7 @@ fn a_planned_hand_over_is_no_news_unless_it_costs_something() {
             away: Duration::ZERO,
             resumed: false,
             answer_lost: false,
+            input_from_ms: 0,
         };
         phone.tell(Input::Client(offhook_client::Event::Back(back)));
         phone.line_is(false);

@@ -119,6 +119,9 @@ pub struct Back {
     pub resumed: bool,
     /// Whether the agent was in the middle of an answer of which the rest will not come.
     pub answer_lost: bool,
+    /// Where in all audio captured the input of the session begins, in ms: what it says of positions
+    /// counts from there.
+    pub input_from_ms: u64,
 }
 
 /// Why a call ended.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::{Back, Cause, End, Failure, Gap, Step};
-use crate::wire::{ClientEvent, ServerEvent};
+use crate::wire::{ClientEvent, Envelope, ServerEvent};
 use crate::{Close, Conn, Frame, Protocol, Time};
 
 /// How a client end behaves.
@@ -90,8 +90,9 @@ pub enum Input<'a> {
     },
     /// 24 kHz mono from the microphone, any number of samples; usually 480.
     Audio(&'a [i16]),
-    /// The caller does something. Audio goes through [`Input::Audio`] only.
-    Send(ClientEvent),
+    /// The caller does something. Audio goes through [`Input::Audio`] only. The event's id is the
+    /// caller's, if there is one; its sequence number is not looked at.
+    Send(Envelope<ClientEvent>),
     /// So much of the agent's audio was played, and is being played on.
     Played {
         /// The assistant's message.

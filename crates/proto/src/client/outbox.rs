@@ -115,6 +115,12 @@ impl Outbox {
         self.kept * 2
     }
 
+    /// Where the audio that is kept begins in all audio captured, in samples.
+    pub(super) fn begins_at(&self) -> u64 {
+        let audio = self.first_audio(0);
+        audio.map_or(self.captured, |(_, _, range)| range.from)
+    }
+
     /// The number the next new event will have.
     pub(super) const fn next_seq(&self) -> u64 {
         self.next_seq

@@ -92,6 +92,7 @@ impl Client {
         }
         let old = self.session.replace(fresh);
         let answer_lost = old.is_some_and(|old| self.tell_all(&old));
+        self.input_from = self.outbox.begins_at();
         self.up(now, false, answer_lost);
     }
 
@@ -183,6 +184,7 @@ impl Client {
                 away,
                 resumed,
                 answer_lost,
+                input_from_ms: ms(self.input_from),
             }));
             self.catching_up = CatchingUp::start(now, self.outbox.waiting());
         }

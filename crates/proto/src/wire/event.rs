@@ -52,6 +52,12 @@ macro_rules! events {
                     Self::$Event(event)
                 }
             }
+
+            impl From<$Event> for $crate::wire::Envelope<$Enum> {
+                fn from(event: $Event) -> Self {
+                    $Enum::from(event).into()
+                }
+            }
         )*
 
         impl $Enum {

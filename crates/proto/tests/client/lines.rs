@@ -59,12 +59,14 @@ fn a_dropped_line_is_resumed_where_it_stopped() {
                 away,
                 resumed,
                 answer_lost,
+                input_from_ms,
             },
         ] = far.backs[..]
         else {
             panic!("{:?}", far.backs);
         };
         assert!(away <= ms(250) && resumed && !answer_lost);
+        assert_eq!(input_from_ms, 0, "it is the session there was");
         assert!(far.lost.is_empty());
     }
 }

@@ -91,7 +91,7 @@ fn settings(value: &str) -> ClientEvent {
 fn a_new_session_is_told_the_conversation_and_hears_again_what_was_not_used() {
     for protocol in [Protocol::OffhookV1, Protocol::Plain] {
         let mut far = Far::live(protocol);
-        far.tell(Input::Send(settings("be brief")));
+        far.tell(Input::Send(settings("be brief").into()));
         answer(&mut far, "item_a", "Hello there", true);
         type_text(&mut far, "Hi");
         for sample in 1..=4 {

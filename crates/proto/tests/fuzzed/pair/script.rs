@@ -180,7 +180,7 @@ fn send(world: &mut World, bytes: &mut Bytes<'_>) {
     world
         .phone
         .client
-        .handle(world.now, client::Input::Send(event));
+        .handle(world.now, client::Input::Send(event.into()));
 }
 
 fn played(world: &mut World, bytes: &mut Bytes<'_>) {

@@ -1,0 +1,111 @@
+//! What an upstream's end means for the caller, who knows nothing of upstreams.
+
+use offhook_client::proto::client::{End, Failure};
+use offhook_proto::Close;
+use offhook_proto::wire::ErrorDetail;
+
+/// Errors between the bridge and its upstream: the caller could only take them for its own.
+const OURS: [&str; 5] = [
+    "invalid_api_key",
+    "insufficient_quota",
+    "model_not_found",
+    "beta_api_shape_disabled",
+    "session_expired",
+];
+/// When a caller should try again, in ms.
+const LATER_MS: u32 = 5_000;
+
+/// Whether an error is none of the caller's business.
+pub(super) fn is_ours(error: &ErrorDetail) -> bool {
+    let code = error.code.as_deref();
+    code.is_some_and(|code| OURS.contains(&code))
+}
+
+/// What the caller is told before the connection is closed; nothing where the call is simply over.
+pub(super) fn told(end: &End) -> Option<ErrorDetail> {
+    let (code, message) = match end {
+        End::HungUp | End::FarEnd => return None,
+        End::Failed(failure) if is_busy(failure) => (
+            "upstream_busy",
+            "The agent has no room for another call; try again shortly.",
+        ),
+        End::Closed { .. } | End::Failed(Failure::Refused { .. }) => (
+            "upstream_refused",
+            "The agent cannot be reached: whoever runs this server has to look into it.",
+        ),
+        _ => (
+            "upstream_unavailable",
+            "The agent cannot be reached at the moment; try again shortly.",
+        ),
+    };
+    let mut error = ErrorDetail::invalid_request(code, message);
+    "server_error".clone_into(&mut error.kind);
+    Some(error)
+}
+
+/// How the caller's connection is closed.
+pub(super) fn close(end: &End) -> Close {
+    match end {
+        End::HungUp | End::FarEnd => Close::new(Close::NORMAL, "upstream.ended"),
+        End::Failed(failure) if is_busy(failure) => {
+            let reason = format!("upstream.busy;retry_after_ms={LATER_MS}");
+            Close::new(Close::OVERLOADED, &reason)
+        }
+        End::Closed { .. } | End::Failed(Failure::Refused { .. }) => {
+            Close::new(Close::INTERNAL, "upstream.refused")
+        }
+        End::BadMessage { .. } | End::TooBig { .. } => {
+            Close::new(Close::INTERNAL, "upstream.not_understood")
+        }
+        _ => Close::new(Close::INTERNAL, "upstream.unavailable"),
+    }
+}
+
+fn is_busy(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Refused {
+            status: 429 | 503,
+            ..
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_of_the_operators_is_not_the_callers() {
+        let refused = End::Closed {
+            close: Close::new(Close::UNAUTHORISED, "invalid_request_error.invalid_api_key"),
+            error: None,
+        };
+        assert_eq!(close(&refused).code, Close::INTERNAL);
+        let told = told(&refused).expect("it is told");
+        assert_eq!(told.code.as_deref(), Some("upstream_refused"));
+        assert!(!told.message.contains("key"));
+        assert!(is_ours(&ErrorDetail::invalid_request(
+            "invalid_api_key",
+            ""
+        )));
+        assert!(!is_ours(&ErrorDetail::invalid_request(
+            "rate_limit_exceeded",
+            ""
+        )));
+    }
+
+    #[test]
+    fn one_without_room_is_tried_again_later() {
+        let busy = End::Failed(Failure::Refused {
+            status: 429,
+            retry_after: None,
+            detail: String::new(),
+        });
+        let frame = close(&busy);
+        assert_eq!(frame.code, Close::OVERLOADED);
+        assert_eq!(frame.reason, "upstream.busy;retry_after_ms=5000");
+        assert_eq!(told(&End::FarEnd), None);
+        assert_eq!(close(&End::FarEnd).code, Close::NORMAL);
+    }
+}
