@@ -28,7 +28,7 @@ impl Answers {
     /// Ends all of them: what they were part of is gone.
     pub(super) fn fail(&mut self) -> Vec<ResponseDone> {
         let begun = self.0.drain(..);
-        begun.map(|response| lost(response)).collect()
+        begun.map(lost).collect()
     }
 }
 

@@ -86,11 +86,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn fields(value: Value) -> Fields {
+    fn fields(value: &Value) -> Fields {
         value.as_object().expect("it is an object").clone()
     }
 
-    fn allowed(pins: &Pins, change: Value) -> Value {
+    fn allowed(pins: &Pins, change: &Value) -> Value {
         match pins.allowed(fields(change)) {
             Change::Allowed(left) => Value::Object(left),
             Change::Format => Value::Null,
@@ -103,7 +103,7 @@ mod tests {
             "instructions": "Be brief.",
             "audio": { "output": { "voice": "marin", "speed": 1.0 } },
         });
-        let pins = Pins::new(&fields(session), &["audio.output.speed".to_owned()]);
+        let pins = Pins::new(&fields(&session), &["audio.output.speed".to_owned()]);
         let change = json!({
             "type": "realtime",
             "model": "another",
@@ -122,8 +122,8 @@ mod tests {
                 "output": { "speed": 1.5 },
             },
         });
-        assert_eq!(allowed(&pins, change), left);
-        assert_eq!(allowed(&pins, json!({ "audio": null })), json!({}));
+        assert_eq!(allowed(&pins, &change), left);
+        assert_eq!(allowed(&pins, &json!({ "audio": null })), json!({}));
         let told = pins.settings().expect("there is something to tell");
         assert_eq!(told["type"], "realtime");
         assert_eq!(told["instructions"], "Be brief.");
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(pins.settings(), None);
         let change = json!({ "model": "m", "instructions": "Be long." });
         assert_eq!(
-            allowed(&pins, change),
+            allowed(&pins, &change),
             json!({ "instructions": "Be long." })
         );
     }
@@ -143,19 +143,19 @@ mod tests {
     #[test]
     fn audio_comes_in_one_format() {
         let pins = Pins::new(&Fields::new(), &[]);
-        let of = |format: Value| json!({ "audio": { "input": { "format": format } } });
-        for good in [
+        let of = |format: &Value| json!({ "audio": { "input": { "format": format } } });
+        for good in &[
             json!({ "type": "audio/pcm" }),
             json!({ "type": "audio/pcm", "rate": 24_000 }),
         ] {
-            assert_eq!(allowed(&pins, of(good.clone())), of(good));
+            assert_eq!(allowed(&pins, &of(good)), of(good));
         }
-        for bad in [
+        for bad in &[
             json!({ "type": "audio/pcmu" }),
             json!({ "type": "audio/pcm", "rate": 16_000 }),
             json!("pcm16"),
         ] {
-            assert_eq!(pins.allowed(fields(of(bad))), Change::Format);
+            assert_eq!(pins.allowed(fields(&of(bad))), Change::Format);
         }
     }
 }
