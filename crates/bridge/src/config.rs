@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod callers;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use crate::issuer::is_safe;
 pub(crate) use access::LOCAL_CLIENT;
 pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
 pub use agents::Agent;
+pub(crate) use callers::Standing;
+pub use callers::{Caller, NotACaller};
 pub use upstream::{UpstreamAuth, UpstreamConfig};
 
 /// Where a bridge listens unless told otherwise.
@@ -115,10 +118,16 @@ impl Config {
         }
     }
 
-    /// The agent of this id, if there is one; without an id, the first.
-    pub(crate) fn agent(&self, id: Option<&str>) -> Option<&Agent> {
-        let is_it = |agent: &&Agent| id.is_none_or(|id| agent.id == id);
-        self.agents.iter().find(is_it)
+    /// The agent of this id, if there is one that this user may call; without an id, the first.
+    pub(crate) fn agent(&self, id: Option<&str>, user: &Standing) -> Option<&Agent> {
+        let mut agents = self.agents_for(user);
+        agents.find(|agent| id.is_none_or(|id| agent.id == id))
+    }
+
+    /// The agents that this user may call.
+    pub(crate) fn agents_for(&self, user: &Standing) -> impl Iterator<Item = &Agent> {
+        let agents = self.agents.iter();
+        agents.filter(|agent| user.is_among(&agent.callers))
     }
 
     /// Whether these rules can be served on `address`.

@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::clock::Clock;
 use crate::token::Confirmation;
@@ -30,6 +31,10 @@ pub(crate) struct Granted {
     pub(crate) exp: u64,
     /// The thumbprint of the key it is bound to.
     pub(crate) jkt: Option<String>,
+    /// What its user belongs to, has and was granted (RFC 9068 section 2.2.3.1).
+    pub(crate) groups: Vec<String>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 /// Why an access token grants nothing.
@@ -78,16 +83,30 @@ struct Claims {
     iat: Option<f64>,
     nbf: Option<f64>,
     scope: Option<String>,
-    scp: Option<Scopes>,
+    scp: Option<Names>,
+    groups: Option<Names>,
+    roles: Option<Names>,
     cnf: Option<Confirmation>,
 }
 
-/// Some issuers list scopes in an array of their own.
+/// Names in an array, or in a text with spaces between them: issuers do both, for scopes at least.
+/// Whatever else they may do names nothing.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scopes {
+enum Names {
     List(Vec<String>),
     Text(String),
+    Other(IgnoredAny),
+}
+
+impl Names {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::List(list) => list,
+            Self::Text(text) => text.split_whitespace().map(ToOwned::to_owned).collect(),
+            Self::Other(_) => Vec::new(),
+        }
+    }
 }
 
 impl Issuers {
@@ -183,13 +202,10 @@ impl Issuer {
         if claims.sub.is_empty() {
             return Err(Refused::Invalid);
         }
-        let has = |text: &str| text.split(' ').any(|scope| scope == self.scope);
-        let in_array = match &claims.scp {
-            Some(Scopes::List(list)) => list.contains(&self.scope),
-            Some(Scopes::Text(text)) => has(text),
-            None => false,
-        };
-        if !in_array && !claims.scope.as_deref().is_some_and(has) {
+        let list = |names: Option<Names>| names.map_or_else(Vec::new, Names::into_list);
+        let mut scopes = list(claims.scope.map(Names::Text));
+        scopes.extend(list(claims.scp));
+        if !scopes.contains(&self.scope) {
             return Err(Refused::Scope(self.scope.clone()));
         }
         Ok(Granted {
@@ -198,6 +214,9 @@ impl Issuer {
             iat,
             exp,
             jkt: claims.cnf.map(|cnf| cnf.jkt),
+            groups: list(claims.groups),
+            roles: list(claims.roles),
+            scopes,
         })
     }
 }

@@ -78,8 +78,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 pub use config::{
-    Access, Agent, AuthMethod, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
-    IssuerConfig, LocalIssuerConfig, UpstreamAuth, UpstreamConfig,
+    Access, Agent, AuthMethod, Caller, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
+    IssuerConfig, LocalIssuerConfig, NotACaller, UpstreamAuth, UpstreamConfig,
 };
 pub use embedded::Embedded;
 pub use error::Error;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::UpstreamConfig;
+use super::{Caller, UpstreamConfig};
 use crate::{AGENT, Error};
 
 /// The longest id, in bytes, and the longest texts, in characters.
@@ -27,6 +27,9 @@ pub struct Agent {
     pub language: String,
     /// The colour of its picture, as in `#3b6ea5`.
     pub color: String,
+    /// Who may call it; whoever is signed in, if nobody is named. Others do not see it.
+    #[serde(default, skip_serializing)]
+    pub callers: Vec<Caller>,
     /// Who answers for it; the built-in agent if not given. Callers are not told.
     #[serde(default, skip_serializing)]
     pub upstream: Option<UpstreamConfig>,
@@ -42,6 +45,7 @@ impl Agent {
             description: "Greets, repeats what it hears, and can be interrupted.".to_owned(),
             language: "en".to_owned(),
             color: "#3b6ea5".to_owned(),
+            callers: Vec::new(),
             upstream: None,
         }
     }

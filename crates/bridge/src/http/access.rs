@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::State;
 use super::problem::Problem;
 use crate::Access;
+use crate::config::Standing;
 use crate::credential::{Method, Unclear, authorisation};
 use crate::issuer;
 use crate::proof::{Expected, OverNonce, OverToken, Proof, Refused, Target, same};
@@ -28,6 +29,8 @@ pub(crate) struct Grant {
     pub(crate) expires_at: Option<u64>,
     /// The thumbprint of the key it is bound to.
     pub(crate) jkt: Option<String>,
+    /// Whom its user may call follows from that.
+    pub(crate) standing: Standing,
 }
 
 impl Grant {
@@ -38,6 +41,7 @@ impl Grant {
             minted: None,
             expires_at: None,
             jkt: None,
+            standing: Standing::Operator,
         }
     }
 }
@@ -64,7 +68,7 @@ impl State {
                 let is_local = matches!(self.config.access, Access::Local(_));
                 Ok(Grant {
                     user: if is_local {
-                        granted.sub
+                        granted.sub.clone()
                     } else {
                         // Two issuers may give one name to two people.
                         format!("{}#{}", granted.iss, granted.sub)
@@ -72,6 +76,13 @@ impl State {
                     minted: granted.iat,
                     expires_at: Some(granted.exp),
                     jkt: granted.jkt,
+                    standing: Standing::User {
+                        issuer: granted.iss,
+                        sub: granted.sub,
+                        groups: granted.groups,
+                        roles: granted.roles,
+                        scopes: granted.scopes,
+                    },
                 })
             }
         }

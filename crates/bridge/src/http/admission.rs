@@ -13,6 +13,7 @@ use super::access::{Shown, unproved};
 use super::problem::Problem;
 use super::{Closing, State};
 use crate::FingerprintPolicy;
+use crate::config::Standing;
 use crate::credential::{Credential, InAddress, Method, Unclear, choose, offered, origin_counts};
 use crate::fingerprint::{Peer, Sender};
 use crate::proof::{OverNonce, OverToken, Proof};
@@ -124,7 +125,10 @@ pub(super) fn admit(
     let agent = match (asked.agent.as_deref(), claims) {
         (Some(asked), Some(claims)) if claims.agent != asked => return Err(Problem::agent()),
         (_, Some(claims)) => claims.agent.as_str(),
-        (asked, None) => &state.config.agent(asked).ok_or_else(Problem::agent)?.id,
+        (asked, None) => {
+            let agent = state.config.agent(asked, &holder.standing);
+            &agent.ok_or_else(Problem::agent)?.id
+        }
     };
     let wanted = asked.session.as_deref();
     if let (Some(wanted), Some(claims)) = (wanted, claims)
@@ -209,7 +213,9 @@ pub(super) struct Holder {
     expires_at: Option<u64>,
     /// The thumbprint of the key it is bound to.
     jkt: Option<String>,
-    /// The proof of that, which nobody has looked for among those that came before.
+    /// What its user may call, where no token says that.
+    standing: Standing,
+    /// The proof of that key, which nobody has looked for among those that came before.
     proof: Option<Proof>,
 }
 
@@ -234,6 +240,7 @@ pub(super) async fn authorise(
             expires_at: Some(claims.exp),
             jkt: claims.jkt().map(ToOwned::to_owned),
             claims: Some(claims),
+            standing: Standing::Operator,
             proof: None,
         }
     } else if method.takes_access_token() {
@@ -244,6 +251,7 @@ pub(super) async fn authorise(
             minted: grant.minted,
             expires_at: grant.expires_at,
             jkt: grant.jkt,
+            standing: grant.standing,
             proof: None,
         }
     } else {

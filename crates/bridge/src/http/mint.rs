@@ -87,7 +87,8 @@ pub(super) async fn client_secrets(
             .map_err(|error| Problem::unreadable(&format!("The body cannot be used: {error}.")))?
     };
     mint.check(&state.config)?;
-    let agent = state.config.agent(mint.session.agent.as_deref());
+    let asked = mint.session.agent.as_deref();
+    let agent = state.config.agent(asked, &grant.standing);
     let agent = agent.ok_or_else(Problem::agent)?;
     let session = mint.session.id.as_deref();
     let (user, jkt) = (grant.user.as_str(), jkt.as_deref());

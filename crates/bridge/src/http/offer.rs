@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::State;
-use super::access::{Shown, caller};
+use super::access::{Caller, Shown, caller};
 use super::problem::Problem;
 use crate::credential::origin_counts;
 use crate::{Access, DEFAULT_SCOPE};
@@ -95,6 +95,7 @@ pub(super) async fn agents(
     }
     let now = state.clock.unix_ms() / 1000;
     let shown = Shown::read(&state, "GET", &headers, &uri);
-    caller(&state, now, &headers, &shown).await?;
-    Ok(Json(json!({ "agents": state.config.agents })))
+    let Caller { grant, .. } = caller(&state, now, &headers, &shown).await?;
+    let agents: Vec<_> = state.config.agents_for(&grant.standing).collect();
+    Ok(Json(json!({ "agents": agents })))
 }

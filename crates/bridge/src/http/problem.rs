@@ -253,7 +253,7 @@ impl Problem {
             ..Self::new(
                 StatusCode::NOT_FOUND,
                 "agent_not_found",
-                "There is no agent of this name here, or the token is for another one.",
+                "There is no agent of this name here that you may call, or the token is for another one.",
             )
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::routing::get;
-use offhook_bridge::{Access, IssuerConfig};
+use offhook_bridge::{Access, Agent, Caller, IssuerConfig};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -226,4 +226,59 @@ async fn nobody_is_signed_out_because_an_issuer_is_away() {
     assert_eq!(code(&body), "issuer_unreachable");
     first.stop().await;
     second.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_is_there_for_those_who_may_call_it() {
+    let issuer = Issuer::start().await;
+    let config = issuer.config();
+    let caller = |text: &str| Caller::try_from(text.to_owned()).unwrap();
+    let agent = |id: &str, callers: &[&str]| Agent {
+        id: id.to_owned(),
+        callers: callers.iter().map(|text| caller(text)).collect(),
+        ..Agent::built_in()
+    };
+    let rig = Rig::start(|rig| {
+        rig.access = Access::Issuers(vec![config]);
+        rig.agents = vec![
+            agent("board", &["group:board", "user:otto"]),
+            agent("sales", &["group:sales"]),
+            agent("desk", &[]),
+        ];
+    })
+    .await;
+    let client = rig.client();
+    for (claims, may) in [
+        (json!({}), &["desk"][..]),
+        (json!({ "groups": ["sales", "staff"] }), &["sales", "desk"]),
+        (
+            json!({ "groups": ["sale"], "sub": "otto" }),
+            &["board", "desk"],
+        ),
+        (json!({ "groups": { "board": true } }), &["desk"]),
+    ] {
+        let token = issuer.token(&claims);
+        let get = client.get("/v1/agents").bearer_auth(&token);
+        let (_, body) = answer(get).await;
+        let listed = body["agents"].as_array().unwrap().iter();
+        let listed: Vec<_> = listed.map(|agent| agent["id"].as_str().unwrap()).collect();
+        assert_eq!(listed, may, "{claims}");
+        for id in ["board", "sales", "desk"] {
+            let allowed = may.contains(&id);
+            let mint = client.mint().bearer_auth(&token);
+            let (status, body) = answer(mint.json(&json!({ "session": { "agent": id } }))).await;
+            assert_eq!(status, if allowed { 200 } else { 404 }, "{claims}: {id}");
+            if !allowed {
+                assert_eq!(code(&body), "agent_not_found");
+            }
+            let upgrade = client.upgrade(&format!("/v1/realtime?agent={id}"));
+            let response = upgrade.bearer_auth(&token).send().await.unwrap();
+            let status = response.status().as_u16();
+            assert_eq!(status, if allowed { 101 } else { 404 }, "{claims}: {id}");
+        }
+        // Who names none gets the first of them.
+        let (_, minted) = answer(client.mint().bearer_auth(&token)).await;
+        assert_eq!(minted["session"]["agent"], may[0], "{claims}");
+    }
+    rig.stop().await;
 }
