@@ -7,6 +7,7 @@ mod upstream;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -51,6 +52,10 @@ pub struct Config {
     pub allowed_auth: Vec<AuthMethod>,
     /// What becomes of a token that is used elsewhere than where it was minted.
     pub fingerprint: FingerprintPolicy,
+    /// A file with the keys that tokens are signed with, a set of symmetric keys (RFC 7517): the first
+    /// one signs, all of them are taken. Bridges that share it take each other's tokens. Without it, a
+    /// random key that is gone with the bridge.
+    pub token_keys: Option<PathBuf>,
     /// The lifetime of a token unless its mint asks for another one, in s; at most 120.
     pub token_ttl: u32,
     /// The shortest lifetime a mint may ask for, in s; not above `token_ttl`.
@@ -108,6 +113,7 @@ impl Config {
             allowed_origins: Vec::new(),
             allowed_auth: Vec::new(),
             fingerprint: FingerprintPolicy::Signal,
+            token_keys: None,
             token_ttl: 60,
             min_token_ttl: 10,
             token_grace: Duration::from_secs(25),

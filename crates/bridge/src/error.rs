@@ -79,6 +79,14 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// The file with the keys of tokens cannot be used.
+    #[error("the keys of tokens in {} cannot be used: {detail}", path.display())]
+    TokenKeys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// Tokens cannot live for as long as configured.
     #[error(
         "tokens cannot live for {usual} s, and {shortest} s at least: their lifetimes are between 1 and 120 s, and the usual one is not below the shortest"

@@ -101,7 +101,7 @@ impl State {
             local,
             nonces: Nonces::new(&key),
             seen: Seen::new(config.max_sessions),
-            tokens: Tokens::new(config.max_sessions)?,
+            tokens: Tokens::new(config.max_sessions, config.token_keys.as_deref())?,
             prompts: Arc::new(Prompts::built_in()?),
             remotes: remotes(&config)?,
             registry: Registry::default(),

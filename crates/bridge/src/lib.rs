@@ -125,6 +125,15 @@ impl Bridge {
         http::router(Arc::clone(&self.state))
     }
 
+    /// Reads the keys of tokens anew ([`Config::token_keys`]): tokens of a key that is still in the file
+    /// stay valid.
+    ///
+    /// # Errors
+    /// Where the file cannot be used; the keys there were stay.
+    pub fn reload(&self) -> Result<(), Error> {
+        self.state.tokens.reload()
+    }
+
     /// Its sessions, to look at and to revoke.
     #[must_use]
     pub fn sessions(&self) -> Sessions {

@@ -1,17 +1,21 @@
-//! Session tokens: issued, verified and spent within one process.
+//! Session tokens: issued, verified and spent.
+
+mod keys;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
+use jsonwebtoken::{Algorithm, Validation};
 use offhook_proto::Ids;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::fingerprint::{Fingerprint, Mismatch, Sender};
+use keys::Keys;
 
 /// How every token starts, as those of the OpenAI API do.
 pub(crate) const PREFIX: &str = "ek_";
@@ -68,6 +72,9 @@ pub(crate) struct Claims {
     /// Where it was minted, and by what.
     #[serde(rename = "fp")]
     fingerprint: Fingerprint,
+    /// The key that has signed it, as its header says.
+    #[serde(skip)]
+    key: String,
 }
 
 /// The key a token is bound to (RFC 9449 section 6.1).
@@ -97,13 +104,13 @@ pub(crate) enum Refused {
     Full,
 }
 
-/// The issuer of this process: a random key that nothing else has.
+/// The issuer: by a random key that nothing else has, or by those of a file, which several bridges can
+/// share.
 pub(crate) struct Tokens {
-    signing: EncodingKey,
-    verifying: DecodingKey,
+    keys: RwLock<Keys>,
+    /// Where the keys are, if not in this process only.
+    file: Option<PathBuf>,
     validation: Validation,
-    /// For fingerprints.
-    digests: EncodingKey,
     inner: Mutex<Inner>,
     /// How many spent tokens are remembered.
     max_spent: usize,
@@ -116,11 +123,10 @@ struct Inner {
 }
 
 impl Tokens {
-    /// An issuer for a bridge with at most so many sessions.
-    pub(crate) fn new(max_sessions: u32) -> Result<Self, Error> {
-        let (mut key, mut digests) = ([0; 32], [0; 32]);
-        getrandom::fill(&mut key)?;
-        getrandom::fill(&mut digests)?;
+    /// An issuer for a bridge with at most so many sessions, with the keys of a file or one of its
+    /// own.
+    pub(crate) fn new(max_sessions: u32, file: Option<&Path>) -> Result<Self, Error> {
+        let keys = file.map_or_else(Keys::random, Keys::read)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -128,10 +134,9 @@ impl Tokens {
         // The library would ask the system's clock; here the time is an argument.
         validation.validate_exp = false;
         Ok(Self {
-            signing: EncodingKey::from_secret(&key),
-            verifying: DecodingKey::from_secret(&key),
+            keys: RwLock::new(keys),
+            file: file.map(ToOwned::to_owned),
             validation,
-            digests: EncodingKey::from_secret(&digests),
             inner: Mutex::new(Inner {
                 ids: Ids::seeded(getrandom::u64()?),
                 spent: HashMap::new(),
@@ -140,12 +145,24 @@ impl Tokens {
         })
     }
 
+    /// Reads the keys anew, where they are in a file. Tokens signed by a key that is still in it stay
+    /// valid; a file that cannot be used changes nothing.
+    pub(crate) fn reload(&self) -> Result<(), Error> {
+        if let Some(file) = &self.file {
+            let keys = Keys::read(file)?;
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        }
+        Ok(())
+    }
+
     /// Issues a token at `now`, in s since the Unix epoch.
     pub(crate) fn issue(&self, now: u64, order: Order<'_>) -> (SecretString, Claims) {
         let (fresh, jti) = {
             let mut inner = self.lock();
             (inner.ids.next("sess"), inner.ids.next("jti"))
         };
+        let keys = self.keys();
+        let key = keys.signing();
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
@@ -156,12 +173,11 @@ impl Tokens {
             exp: now + order.ttl,
             reusable: order.reusable,
             cnf: order.jkt.map(|jkt| Confirmation { jkt: jkt.into() }),
-            fingerprint: self.fingerprint(&jti, order.sender),
+            fingerprint: order.sender.fingerprint(&jti, |bytes| key.digest(bytes)),
             jti,
+            key: key.id().to_owned(),
         };
-        let header = Header::new(Algorithm::HS256);
-        let token = jsonwebtoken::encode(&header, &claims, &self.signing)
-            .expect("the key is one for HS256 and the claims are plain strings and numbers");
+        let token = key.sign(&claims);
         (format!("{PREFIX}{token}").into(), claims)
     }
 
@@ -170,9 +186,12 @@ impl Tokens {
         self.lock().ids.next(prefix)
     }
 
-    /// How the one who presents a token differs from the one it was minted by, if at all.
+    /// How the one who presents a token differs from the one it was minted by, if at all. Nobody can say
+    /// once its key is gone.
     pub(crate) fn mismatch(&self, claims: &Claims, sender: &Sender) -> Option<Mismatch> {
-        let now = self.fingerprint(&claims.jti, sender);
+        let keys = self.keys();
+        let key = keys.find(&claims.key)?;
+        let now = sender.fingerprint(&claims.jti, |bytes| key.digest(bytes));
         claims.fingerprint.differs(&now)
     }
 
@@ -180,9 +199,8 @@ impl Tokens {
     pub(crate) fn verify(&self, now: u64, token: &SecretString) -> Result<Claims, Refused> {
         let token = token.expose_secret().strip_prefix(PREFIX);
         let token = token.ok_or(Refused::Invalid)?;
-        let claims: Claims = jsonwebtoken::decode(token, &self.verifying, &self.validation)
-            .map_err(|_| Refused::Invalid)?
-            .claims;
+        let claims = self.keys().verify(token, &self.validation);
+        let claims = claims.ok_or(Refused::Invalid)?;
         if now >= claims.exp {
             return Err(Refused::Expired);
         }
@@ -210,11 +228,9 @@ impl Tokens {
         }
     }
 
-    /// HMAC-SHA256 of what is known of a client, in base64.
-    fn fingerprint(&self, jti: &str, sender: &Sender) -> Fingerprint {
-        sender.fingerprint(jti, |bytes| {
-            crypto::sign(bytes, &self.digests, Algorithm::HS256).expect("the key is one for HS256")
-        })
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        // Nothing under this lock panics half-way.
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -251,126 +267,4 @@ pub(crate) fn random_token() -> Result<SecretString, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use axum::http::{HeaderMap, HeaderValue, header};
-
-    const NOW: u64 = 1_700_000_000;
-
-    fn sender(program: &'static str) -> Sender {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(program));
-        Sender::new(None, &headers)
-    }
-
-    fn issue(tokens: &Tokens, ttl: u64, reusable: bool) -> (SecretString, Claims) {
-        let order = Order {
-            ttl,
-            agent: "test",
-            session: None,
-            reusable,
-            user: USER,
-            jkt: None,
-            sender: &sender("phone"),
-        };
-        tokens.issue(NOW, order)
-    }
-
-    #[test]
-    fn a_token_opens_one_session_until_it_expires() {
-        let tokens = Tokens::new(256).unwrap();
-        let (token, issued) = issue(&tokens, 60, false);
-        assert!(token.expose_secret().starts_with("ek_"));
-        assert_eq!(tokens.verify(NOW + 59, &token), Ok(issued.clone()));
-        assert_eq!(tokens.verify(NOW + 60, &token), Err(Refused::Expired));
-        assert_eq!(tokens.spend(NOW, &issued), Ok(()));
-        assert_eq!(tokens.spend(NOW, &issued), Err(Refused::Spent));
-        assert_eq!(tokens.verify(NOW, &token), Err(Refused::Spent));
-    }
-
-    #[test]
-    fn a_reusable_token_stays_until_it_expires() {
-        let tokens = Tokens::new(256).unwrap();
-        let (token, issued) = issue(&tokens, 10, true);
-        for _ in 0..3 {
-            assert_eq!(tokens.spend(NOW, &issued), Ok(()));
-            assert_eq!(tokens.verify(NOW, &token), Ok(issued.clone()));
-        }
-    }
-
-    #[test]
-    fn only_this_issuer_counts() {
-        let tokens = Tokens::new(256).unwrap();
-        let (foreign, _) = issue(&Tokens::new(256).unwrap(), 60, false);
-        assert_eq!(tokens.verify(NOW, &foreign), Err(Refused::Invalid));
-        // "alg": "none" with the same claims.
-        let none = "ek_eyJhbGciOiJub25lIn0.eyJzdWIiOiJsb2NhbCJ9.";
-        for token in [none, "ek_", "ek_a.b.c", "sk-x", ""] {
-            assert_eq!(tokens.verify(NOW, &token.into()), Err(Refused::Invalid));
-        }
-        let (token, _) = issue(&tokens, 60, false);
-        let mut forged = token.expose_secret().to_owned();
-        let last = forged.pop().unwrap();
-        forged.insert(forged.len() - 5, last);
-        assert_eq!(tokens.verify(NOW, &forged.into()), Err(Refused::Invalid));
-    }
-
-    #[test]
-    fn the_memory_of_spent_tokens_is_bounded() {
-        let tokens = Tokens::new(256).unwrap();
-        for _ in 0..LEAST_SPENT {
-            let (_, claims) = issue(&tokens, 60, false);
-            assert_eq!(tokens.spend(NOW, &claims), Ok(()));
-        }
-        let (_, claims) = issue(&tokens, 60, false);
-        assert_eq!(tokens.spend(NOW + 59, &claims), Err(Refused::Full));
-        assert_eq!(tokens.spend(NOW + 60, &claims), Ok(()));
-    }
-
-    #[test]
-    fn a_token_knows_who_minted_it_and_does_not_tell() {
-        let tokens = Tokens::new(256).unwrap();
-        let (token, claims) = issue(&tokens, 60, false);
-        assert_eq!(tokens.mismatch(&claims, &sender("phone")), None);
-        assert!(tokens.mismatch(&claims, &sender("curl")).is_some());
-        let (_, other) = issue(&tokens, 60, false);
-        assert_ne!(claims.fingerprint, other.fingerprint);
-        // What is signed can be read by anyone who has the token.
-        let said = serde_json::to_string(&claims).unwrap();
-        assert!(!said.contains("phone"), "{said}");
-        assert_eq!(tokens.verify(NOW, &token), Ok(claims));
-    }
-
-    #[test]
-    fn a_token_is_for_the_session_it_was_ordered_for() {
-        let tokens = Tokens::new(256).unwrap();
-        let order = Order {
-            ttl: 60,
-            agent: "test",
-            session: Some("sess_1"),
-            reusable: false,
-            user: USER,
-            jkt: None,
-            sender: &sender("phone"),
-        };
-        assert_eq!(tokens.issue(NOW, order).1.sid, "sess_1");
-        assert_ne!(
-            issue(&tokens, 60, false).1.sid,
-            issue(&tokens, 60, false).1.sid
-        );
-        for id in ["", "a b", "s/1", "ä", &"x".repeat(65)] {
-            assert!(!is_session_id(id), "{id}");
-        }
-        assert!(is_session_id("sess_Az-09") && is_session_id(&"x".repeat(64)));
-    }
-
-    #[test]
-    fn a_bridge_with_many_sessions_remembers_enough_for_all_to_come_back() {
-        let tokens = Tokens::new(10_000).unwrap();
-        for _ in 0..2 * LEAST_SPENT {
-            let (_, claims) = issue(&tokens, 60, false);
-            assert_eq!(tokens.spend(NOW, &claims), Ok(()));
-        }
-    }
-}
+mod tests;
