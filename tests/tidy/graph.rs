@@ -20,7 +20,10 @@ const EDGES: [(&str, &[&str]); 13] = [
             "offhook-vault",
         ],
     ),
-    ("offhook-bridge", &["offhook-client", "offhook-proto"]),
+    (
+        "offhook-bridge",
+        &["offhook-client", "offhook-proto", "offhook-telephony"],
+    ),
     ("offhook-cli", &["offhook-bridge", "offhook-phone"]),
     ("offhook-desktop", &["offhook-bridge", "offhook-phone"]),
     (

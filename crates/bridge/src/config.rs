@@ -3,6 +3,8 @@
 mod access;
 mod agents;
 mod callers;
+mod secret;
+mod twilio;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
 pub use agents::Agent;
 pub(crate) use callers::Standing;
 pub use callers::{Caller, NotACaller};
+pub use twilio::TwilioConfig;
 pub use upstream::{UpstreamAuth, UpstreamConfig};
 
 /// Where a bridge listens unless told otherwise.
@@ -66,6 +69,8 @@ pub struct Config {
     pub max_sessions: u32,
     /// `offhook.v1`: how long a session is kept without a connection; at most 120 s.
     pub resume_window: Duration,
+    /// Phone calls by Twilio, if there are any.
+    pub twilio: Option<TwilioConfig>,
     /// How long clients of `offhook.v1` have to leave when the bridge stops; it does not wait where
     /// there are none, nor once they have left.
     pub drain: Duration,
@@ -119,6 +124,7 @@ impl Config {
             token_grace: Duration::from_secs(25),
             max_sessions: 256,
             resume_window: Duration::from_secs(60),
+            twilio: None,
             drain: Duration::from_secs(5),
             return_spread: Duration::from_secs(5),
         }
@@ -156,6 +162,17 @@ impl Config {
             return Err(Error::PublicUrl {
                 address: url.to_string(),
             });
+        }
+        if let Some(twilio) = &self.twilio {
+            let is_https = |url: &Url| url.scheme() == "https";
+            let why = if self.public_url.as_ref().is_some_and(is_https) {
+                twilio.fault(&self.agents)
+            } else {
+                Some("Twilio needs the bridge to have a public https:// address".to_owned())
+            };
+            if let Some(detail) = why {
+                return Err(Error::Twilio { detail });
+            }
         }
         let is_here = address.ip().is_loopback();
         match &self.access {

@@ -65,6 +65,12 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// Phone calls cannot be taken.
+    #[error("phone calls by Twilio cannot be taken: {detail}")]
+    Twilio {
+        /// Why.
+        detail: String,
+    },
     /// What comes from an issuer's address could be changed on its way.
     #[error(
         "the issuer's address {address} does not begin with https://, so anyone on the way could change its keys"

@@ -30,11 +30,14 @@ use crate::local::{self, Local};
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
 use crate::token::{Claims, Tokens};
+use crate::twilio::{self, Phones};
 use crate::upstream::{Prompts, Remotes};
 use crate::{Access, Config, DEFAULT_SCOPE, Error, FingerprintPolicy};
 pub(crate) use access::Shown;
+pub(crate) use admission::check_open;
 use first_message::Strangers;
-use problem::Problem;
+pub(crate) use problem::Problem;
+pub(crate) use upgrade::{switching, websocket_key};
 
 /// The largest body of a mint request, in bytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -63,7 +66,9 @@ pub(crate) struct State {
     pub(crate) nonces: Nonces,
     pub(crate) seen: Seen,
     /// Connections that were accepted without a credential, and have to show one first.
-    strangers: Arc<Strangers>,
+    pub(crate) strangers: Arc<Strangers>,
+    /// Phone calls, if they are taken.
+    pub(crate) phones: Option<Phones>,
     /// How often a token was used elsewhere than where it was minted.
     mismatches: AtomicU64,
     /// One permit a connection that has not become a session.
@@ -107,6 +112,7 @@ impl State {
             registry: Registry::default(),
             slots: Arc::new(Semaphore::new(config.max_sessions as usize)),
             strangers: Arc::default(),
+            phones: Phones::new(&config)?,
             mismatches: AtomicU64::new(0),
             connections: Arc::new(Semaphore::new(MAX_REQUESTS)),
             closing: watch::Sender::new(Closing::Open),
@@ -189,8 +195,13 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
         Some(_) => local::router(),
         None => axum::Router::new(),
     };
+    let phones = match state.phones {
+        Some(_) => twilio::router(),
+        None => axum::Router::new(),
+    };
     axum::Router::new()
         .merge(issuer)
+        .merge(phones)
         .route("/v1/realtime", get(upgrade::realtime))
         .route("/v1/realtime/client_secrets", post(mint::client_secrets))
         .route("/v1/agents", get(offer::agents))

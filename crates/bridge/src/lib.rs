@@ -70,6 +70,7 @@ mod session;
 mod sessions;
 mod spread;
 mod token;
+mod twilio;
 mod upstream;
 
 use std::future::Future;
@@ -79,7 +80,7 @@ use tokio::net::TcpListener;
 
 pub use config::{
     Access, Agent, AuthMethod, Caller, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
-    IssuerConfig, LocalIssuerConfig, NotACaller, UpstreamAuth, UpstreamConfig,
+    IssuerConfig, LocalIssuerConfig, NotACaller, TwilioConfig, UpstreamAuth, UpstreamConfig,
 };
 pub use embedded::Embedded;
 pub use error::Error;

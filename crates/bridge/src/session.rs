@@ -21,15 +21,13 @@ use crate::FingerprintPolicy;
 use crate::http::{Closing, State};
 use crate::registry::Entry;
 use crate::spread::Spread;
-use crate::upstream::{self, Agent, Upstream};
-use link::{Limits, Link, Ties};
+use crate::upstream::{self, Upstream};
+pub(crate) use link::{Limits, Link, Ties};
 pub(crate) use newcomer::{Newcomer, Pass, Shape};
 pub(crate) use socket::{Client, Heard, Socket};
 
 /// The largest message taken from a client, in bytes: 16 s of audio.
 pub(crate) const MAX_MESSAGE: u32 = 1 << 20;
-/// A session's longest life, in s, as in the OpenAI API.
-const LIFETIME_S: u64 = 60 * 60;
 /// Messages from connections that may wait to be handled.
 const INBOX: usize = 8;
 /// What the upstream may have to say while nobody takes it, in events. Only a client that asks
@@ -145,7 +143,10 @@ impl Session {
         };
         Ok(Self {
             server: Server::new(config, now),
-            upstream: open(&state, entry, pass, seed),
+            upstream: match pass.shape {
+                Shape::Beta => Upstream::beta(),
+                Shape::Ga => Upstream::open(&state, &pass.agent, &entry.id, &pass.model, seed),
+            },
             entry: entry.clone(),
             user: pass.user.clone(),
             agent: pass.agent.clone(),
@@ -354,27 +355,5 @@ impl Session {
             let received = Received::Closed(None);
             self.tell(Input::Received { conn, received });
         }
-    }
-}
-
-fn open(state: &State, entry: &Entry, pass: &Pass, seed: u64) -> Upstream {
-    let remotes = state.remotes.get(&pass.agent);
-    match (pass.shape, remotes) {
-        (Shape::Beta, _) => Upstream::beta(),
-        (Shape::Ga, Some(remotes)) => {
-            Upstream::Remote(Box::new(remotes.open(&entry.id, state.clock)))
-        }
-        (Shape::Ga, None) => Upstream::Agent(Box::new(Agent::new(
-            &upstream::agent::Config {
-                session_id: entry.id.clone(),
-                model: pass.model.clone(),
-                expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,
-                lifetime: Duration::from_secs(LIFETIME_S),
-                // Not the machine's sequence, whose ids are those of events.
-                ids_seed: seed.rotate_left(32),
-            },
-            Arc::clone(&state.prompts),
-            state.clock.now(),
-        ))),
     }
 }

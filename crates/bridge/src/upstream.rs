@@ -4,12 +4,19 @@ pub(crate) mod agent;
 mod breaker;
 mod remote;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use offhook_proto::wire::server::Error;
 use offhook_proto::wire::{ClientEvent, Envelope, ErrorDetail, ServerEvent};
 use offhook_proto::{Close, Time};
 
+use crate::http::State;
 pub(crate) use agent::{Agent, Prompts};
 pub(crate) use remote::{Remote, Remotes};
+
+/// The longest life of a session with the built-in agent, in s, as in the OpenAI API.
+const LIFETIME_S: u64 = 60 * 60;
 
 /// The name of the built-in agent.
 pub const AGENT: &str = "test";
@@ -39,6 +46,29 @@ pub(crate) enum Output {
 }
 
 impl Upstream {
+    /// What answers for an agent, in the session of this id; `model` is what the client asked for.
+    pub(crate) fn open(
+        state: &State,
+        agent: &str,
+        session_id: &str,
+        model: &str,
+        seed: u64,
+    ) -> Self {
+        if let Some(remotes) = state.remotes.get(agent) {
+            return Self::Remote(Box::new(remotes.open(session_id, state.clock)));
+        }
+        let config = agent::Config {
+            session_id: session_id.to_owned(),
+            model: model.to_owned(),
+            expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,
+            lifetime: Duration::from_secs(LIFETIME_S),
+            // Not the machine's sequence, whose ids are those of events.
+            ids_seed: seed.rotate_left(32),
+        };
+        let prompts = Arc::clone(&state.prompts);
+        Self::Agent(Box::new(Agent::new(&config, prompts, state.clock.now())))
+    }
+
     /// Says that the beta has ended, as the OpenAI API does.
     pub(crate) fn beta() -> Self {
         let code = "beta_api_shape_disabled";

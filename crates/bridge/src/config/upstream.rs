@@ -1,12 +1,13 @@
 //! Who answers for an agent: a server of the OpenAI Realtime API, and how it is spoken to.
 
 use std::path::PathBuf;
-use std::{env, fs, io};
 
 use offhook_client::{Credential, Endpoint};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::secret::{Place, read};
 
 /// The longest a session of the OpenAI API lives, in s; the bridge moves on before.
 const LONGEST: u64 = 60 * 60;
@@ -112,25 +113,8 @@ impl UpstreamConfig {
     }
 
     fn key(&self) -> Result<SecretString, String> {
-        let (key, place) = match (&self.key_env, &self.key_file) {
-            (Some(name), _) => {
-                let missing = |error| format!("its key is not in the variable {name}: {error}");
-                (env::var(name).map_err(missing)?, name.clone())
-            }
-            (None, Some(path)) => {
-                let place = path.display().to_string();
-                let unread =
-                    |error: io::Error| format!("its key cannot be read from {place}: {error}");
-                (fs::read_to_string(path).map_err(unread)?, place)
-            }
-            (None, None) => return Err("it has no key".to_owned()),
-        };
-        let key = SecretString::from(key);
-        let trimmed = secrecy::ExposeSecret::expose_secret(&key).trim();
-        if trimmed.is_empty() {
-            return Err(format!("its key in {place} is empty"));
-        }
-        Ok(trimmed.into())
+        let place = Place::of(self.key_env.as_deref(), self.key_file.as_deref());
+        read("key", &place.ok_or("it has no key")?)
     }
 }
 
@@ -143,16 +127,20 @@ fn at<'a>(settings: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fs};
+
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
-    fn read(json: &str) -> UpstreamConfig {
+    fn config(json: &str) -> UpstreamConfig {
         serde_json::from_str(json).expect("it is well-formed")
     }
 
     #[test]
     fn what_cannot_work_is_named() {
         let fault = |more: &str| {
-            read(&format!(
+            config(&format!(
                 r#"{{"url":"https://api.example","model":"m"{more}}}"#
             ))
             .fault()
@@ -191,7 +179,7 @@ mod tests {
         let Credential::ApiKey(key) = endpoint.credential() else {
             panic!("{endpoint:?}");
         };
-        assert_eq!(secrecy::ExposeSecret::expose_secret(key), "sk-1");
+        assert_eq!(key.expose_secret(), "sk-1");
         fs::write(&file, "\n").expect("the file can be written");
         assert!(config.endpoint().unwrap_err().contains("is empty"));
         fs::remove_dir_all(&folder).expect("the folder can be removed");

@@ -105,7 +105,7 @@ impl Asked {
 }
 
 /// Refuses whoever comes while the bridge closes.
-pub(super) fn check_open(state: &State) -> Result<(), Problem> {
+pub(crate) fn check_open(state: &State) -> Result<(), Problem> {
     match *state.closing.borrow() {
         Closing::Open => Ok(()),
         Closing::Drain { until } => Err(Problem::closing((until - state.clock.now()).as_secs())),

@@ -46,14 +46,14 @@ pub(crate) struct Strangers {
 
 /// One of them. It makes room for another when dropped.
 #[derive(Debug)]
-pub(super) struct Stranger {
+pub(crate) struct Stranger {
     all: Arc<Strangers>,
     place: Option<Place>,
 }
 
 impl Strangers {
     /// Counts one more, if there is room.
-    pub(super) fn admit(self: &Arc<Self>, place: Option<Place>) -> Option<Stranger> {
+    pub(crate) fn admit(self: &Arc<Self>, place: Option<Place>) -> Option<Stranger> {
         let mut from = self.lock();
         let here = from.get(&place).copied().unwrap_or(0);
         // Where the place is not known, all of them look as if they came from one.

@@ -71,12 +71,12 @@ impl Problem {
         }
     }
 
-    pub(super) fn unreadable(message: &str) -> Self {
+    pub(crate) fn unreadable(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
     }
 
     /// A body that did not come whole: larger than allowed, or cut off.
-    pub(super) fn body(rejection: &BytesRejection) -> Self {
+    pub(crate) fn body(rejection: &BytesRejection) -> Self {
         let message = "The body is larger than 16 KiB, or did not come whole.";
         Self::new(rejection.status(), "unreadable_body", message)
     }
@@ -137,7 +137,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn too_many_strangers() -> Self {
+    pub(crate) fn too_many_strangers() -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_unauthenticated",
@@ -154,6 +154,15 @@ impl Problem {
             "The agent cannot be reached at the moment; try again shortly.",
         )
         .with_header(header::RETRY_AFTER, pause.as_secs().max(1))
+    }
+
+    /// A request that Twilio has not signed.
+    pub(crate) fn not_twilio() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "bad_signature",
+            "The request is not signed by Twilio for this address.",
+        )
     }
 
     pub(super) fn bad_credential() -> Self {
@@ -286,11 +295,11 @@ impl Problem {
         .with_header(header::RETRY_AFTER, left + 1)
     }
 
-    pub(super) fn fault(message: &str) -> Self {
+    pub(crate) fn fault(message: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    pub(super) fn no_such_path() -> Self {
+    pub(crate) fn no_such_path() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "no_such_path",

@@ -44,19 +44,25 @@ pub(super) async fn realtime(
             tokio::spawn(first_message::hear(state, upgrade, asked, stranger));
         }
     }
+    let mut response = switching(key);
+    if let Some(name) = selected {
+        response.headers_mut().insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(name),
+        );
+    }
+    Ok(response)
+}
+
+/// The answer that makes a connection a WebSocket, to a request with this answer to its key.
+pub(crate) fn switching(key: HeaderValue) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, key);
-    if let Some(name) = selected {
-        headers.insert(
-            header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(name),
-        );
-    }
-    Ok(response)
+    response
 }
 
 async fn enter(state: Arc<State>, upgrade: OnUpgrade, pass: Pass) {
@@ -70,7 +76,7 @@ async fn enter(state: Arc<State>, upgrade: OnUpgrade, pass: Pass) {
 }
 
 /// The answer to the key of a WebSocket handshake (RFC 6455 section 4.2.1).
-fn websocket_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+pub(crate) fn websocket_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     let is = |name: HeaderName, value: &str| {
         headers.get_all(name).iter().any(|header| {
             header.to_str().is_ok_and(|header| {

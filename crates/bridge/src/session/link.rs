@@ -29,11 +29,11 @@ const BACKED_UP: usize = 256 << 10;
 
 /// How patient a connection's task is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// How long a client may leave a message that is sent to it unread.
-    pub(super) write: Duration,
+    pub(crate) write: Duration,
     /// How long a client has to answer a close frame.
-    pub(super) close: Duration,
+    pub(crate) close: Duration,
 }
 
 impl Default for Limits {
@@ -48,11 +48,11 @@ impl Default for Limits {
 /// A client that takes no more.
 #[derive(Debug, thiserror::Error)]
 #[error("it leaves more unread than is kept for it")]
-pub(super) struct Stuck;
+pub(crate) struct Stuck;
 
 /// What the session holds of a connection. Let go of, it sends what waits and ends.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     orders: mpsc::Sender<Order>,
     waiting: Arc<Waiting>,
     task: AbortHandle,
@@ -95,17 +95,17 @@ impl Waiting {
 }
 
 /// What ties a connection to its session.
-pub(super) struct Ties {
-    pub(super) inbox: mpsc::Sender<(Conn, Heard)>,
+pub(crate) struct Ties {
+    pub(crate) inbox: mpsc::Sender<(Conn, Heard)>,
     /// Told when a connection that was backed up takes more.
-    pub(super) room: Arc<Notify>,
+    pub(crate) room: Arc<Notify>,
     /// The session's place, which is free only when its connections are gone as well.
-    pub(super) slot: Option<Arc<OwnedSemaphorePermit>>,
+    pub(crate) slot: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Link {
     /// Starts to read from a connection and to write to it.
-    pub(super) fn start<S>(
+    pub(crate) fn start<S>(
         conn: Conn,
         socket: Socket<S>,
         (protocol, sender): (Protocol, Sender),
@@ -144,7 +144,7 @@ impl Link {
         }
     }
 
-    pub(super) fn send(&mut self, frame: Frame) -> Result<(), Stuck> {
+    pub(crate) fn send(&mut self, frame: Frame) -> Result<(), Stuck> {
         self.order(Order::Send(match frame {
             Frame::Text(text) => Message::Text(text.into()),
             Frame::Binary(bytes) => Message::Binary(bytes.into()),
@@ -156,13 +156,13 @@ impl Link {
     }
 
     /// Sends a close frame, and waits for the client's.
-    pub(super) fn close(&mut self, close: Close) -> Result<(), Stuck> {
+    pub(crate) fn close(&mut self, close: Close) -> Result<(), Stuck> {
         self.closing = true;
         self.order(Order::Close(close))
     }
 
     /// Drops the connection as it is.
-    pub(super) fn abort(self) {
+    pub(crate) fn abort(self) {
         self.task.abort();
     }
 
@@ -173,7 +173,7 @@ impl Link {
 
     /// Whether the client should read before the upstream is asked for more. Of `offhook.v1` the
     /// machine knows better, as the client acknowledges.
-    pub(super) fn is_backed_up(&self) -> bool {
+    pub(crate) fn is_backed_up(&self) -> bool {
         self.is_plain && !self.closing && self.waiting.is_much()
     }
 

@@ -17,6 +17,7 @@ mod key;
 mod keys;
 mod line;
 mod offer;
+mod phones;
 mod presenting;
 mod program;
 mod prover;

@@ -146,9 +146,18 @@ impl Client {
         self.call_at("", headers).await
     }
 
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("http://{}{path}", self.address))
+    }
+
     /// The same, with a query.
     pub(crate) async fn call_at(&self, query: &str, headers: &[(&'static str, &str)]) -> Call {
-        let url = format!("ws://{}/v1/realtime{query}", self.address);
+        self.socket(&format!("/v1/realtime{query}"), headers).await
+    }
+
+    /// A WebSocket at this path.
+    pub(crate) async fn socket(&self, path: &str, headers: &[(&'static str, &str)]) -> Call {
+        let url = format!("ws://{}{path}", self.address);
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).unwrap();
@@ -292,10 +301,15 @@ pub(crate) fn audio(events: &[Value]) -> Vec<i16> {
 
 /// A sentence, with a second of quiet before and after it.
 pub(crate) fn speech() -> Vec<i16> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nothing_heard.wav");
     let mut samples = vec![0; 24_000];
-    let mut reader = hound::WavReader::open(path).unwrap();
-    samples.extend(reader.samples::<i16>().map(Result::unwrap));
+    samples.extend(recorded("nothing_heard"));
     samples.resize(samples.len() + 24_000, 0);
     samples
+}
+
+/// One of the built-in agent's prompts, at 24 kHz.
+pub(crate) fn recorded(name: &str) -> Vec<i16> {
+    let path = format!("{}/assets/{name}.wav", env!("CARGO_MANIFEST_DIR"));
+    let mut reader = hound::WavReader::open(path).unwrap();
+    reader.samples::<i16>().map(Result::unwrap).collect()
 }
