@@ -6,7 +6,9 @@
 mod checking;
 mod link;
 mod newcomer;
+mod opening;
 mod socket;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,17 +21,17 @@ use tracing::{debug, info, warn};
 
 use crate::FingerprintPolicy;
 use crate::http::{Closing, State};
+use crate::metrics::{Overflow, SessionMetrics};
 use crate::registry::Entry;
 use crate::spread::Spread;
-use crate::upstream::{self, Agent, Upstream};
-use link::{Limits, Link, Ties};
+use crate::upstream::{self, Upstream};
+use link::{Inbox, Limits, Link, Ties};
 pub(crate) use newcomer::{Newcomer, Pass, Shape};
+use opening::open;
 pub(crate) use socket::{Client, Heard, Socket};
 
 /// The largest message taken from a client, in bytes: 16 s of audio.
 pub(crate) const MAX_MESSAGE: u32 = 1 << 20;
-/// A session's longest life, in s, as in the OpenAI API.
-const LIFETIME_S: u64 = 60 * 60;
 /// Messages from connections that may wait to be handled.
 const INBOX: usize = 8;
 /// What the upstream may have to say while nobody takes it, in events. Only a client that asks
@@ -61,7 +63,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
         Ok(session) => session,
         Err(error) => {
             warn!(session = entry.id, %error, "the system gives no random numbers");
-            first.refuse(Close::new(Close::INTERNAL, "server.entropy"));
+            first.refuse(&state, Close::new(Close::INTERNAL, "server.entropy"));
             return state.registry.remove(&entry);
         }
     };
@@ -70,7 +72,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
     while let Some(until) = session.settle() {
         let takes_upstream = session.takes_upstream();
         tokio::select! {
-            Some((conn, heard)) = inbox.recv() => session.heard(conn, &heard),
+            Some((conn, heard, at)) = inbox.recv() => session.heard(conn, &heard, at),
             Some(newcomer) = newcomers.recv() => session.attach(newcomer),
             Ok(()) = revoked.changed() => {
                 if let Some(reason) = revoked.borrow_and_update().as_deref() {
@@ -117,9 +119,10 @@ struct Session {
     is_attached: bool,
     /// For the connections, which share the session's place.
     slot: Arc<OwnedSemaphorePermit>,
-    inbox: mpsc::Sender<(Conn, Heard)>,
+    inbox: Inbox,
     /// Told when a connection that was backed up takes more.
     room: Arc<Notify>,
+    metrics: SessionMetrics,
 }
 
 impl Session {
@@ -127,7 +130,7 @@ impl Session {
         state: Arc<State>,
         entry: &Entry,
         slot: OwnedSemaphorePermit,
-        inbox: mpsc::Sender<(Conn, Heard)>,
+        inbox: Inbox,
         pass: &Pass,
     ) -> Result<Self, getrandom::Error> {
         let seed = getrandom::u64()?;
@@ -158,6 +161,7 @@ impl Session {
             slot: Arc::new(slot),
             inbox,
             room: Arc::default(),
+            metrics: SessionMetrics::new(&state.metrics),
             state,
         })
     }
@@ -175,6 +179,7 @@ impl Session {
             inbox: self.inbox.clone(),
             room: Arc::clone(&self.room),
             slot: Some(Arc::clone(&self.slot)),
+            metrics: Arc::clone(&self.state.metrics),
         };
         let client = (pass.protocol, pass.sender);
         let clock = self.state.clock;
@@ -191,6 +196,7 @@ impl Session {
         self.links.insert(conn, link);
         debug!(session = self.entry.id, %conn, resumes = pass.resumes, "a connection came");
         self.state.registry.counted(&self.entry);
+        self.state.metrics.accepted(clock.now() - pass.begun);
         self.tell(Input::Attach(Attach {
             conn,
             protocol: pass.protocol,
@@ -216,22 +222,30 @@ impl Session {
     }
 
     /// Passes on what came over a connection.
-    fn heard(&mut self, conn: Conn, heard: &Heard) {
-        let Some(link) = self.links.get(&conn) else {
+    fn heard(&mut self, conn: Conn, heard: &Heard, at: Time) {
+        let Some(link) = self.links.get_mut(&conn) else {
             return;
         };
         let received = match heard {
             Heard::Closed(close) => {
                 debug!(session = self.entry.id, %conn, ?close, "a connection went");
+                if !link.is_closing() {
+                    self.state.metrics.closed_there(close.as_ref());
+                }
                 self.links.remove(&conn);
                 Received::Closed(close.clone())
             }
             _ if link.is_closing() => return,
             Heard::Text(text) => Received::Text(text.as_str()),
             Heard::Binary(bytes) => Received::Binary(bytes),
-            Heard::Control => Received::Alive,
+            Heard::Ping => Received::Alive,
+            Heard::Pong => {
+                link.ponged();
+                Received::Alive
+            }
             Heard::TooBig => Received::TooBig,
         };
+        self.metrics.read(heard, at);
         self.tell(Input::Received { conn, received });
     }
 
@@ -263,7 +277,11 @@ impl Session {
         loop {
             let clock = self.state.clock;
             let until = match self.server.poll() {
-                Output::Wait { until, .. } => until,
+                Output::Wait { until, .. } => {
+                    let takes = self.takes_upstream();
+                    self.metrics.settled(clock.now(), &self.server, takes);
+                    until
+                }
                 Output::Ended => return None,
                 output => {
                     self.carry_out(output);
@@ -280,8 +298,14 @@ impl Session {
             let now = clock.now();
             self.upstream.advance(now);
             match self.upstream.poll() {
-                upstream::Output::Event(event) => self.tell(Input::Upstream(event.into())),
-                upstream::Output::Ended(close) => self.tell(Input::UpstreamEnded(close)),
+                upstream::Output::Event(event) => {
+                    self.metrics.upstream_said(&event);
+                    self.tell(Input::Upstream(event.into()));
+                }
+                upstream::Output::Ended(close) => {
+                    self.metrics.upstream_ended(&close);
+                    self.tell(Input::UpstreamEnded(close));
+                }
                 upstream::Output::Wait(upstream) => {
                     return Some(match (until, upstream) {
                         (Some(one), Some(other)) => Some(one.min(other)),
@@ -318,6 +342,7 @@ impl Session {
                 proof,
             } => {
                 let checked = self.check(conn, &token, proof.as_deref());
+                self.state.metrics.refreshed(checked.map(drop));
                 self.tell(Input::TokenChecked {
                     conn,
                     event_id,
@@ -337,6 +362,8 @@ impl Session {
         if self.upstream.unsaid() > MAX_UNSAID {
             let close = Close::new(Close::RATE_LIMITED, "client.answers_unread");
             self.upstream = Upstream::Over;
+            self.state.metrics.overflowed(Overflow::Upstream);
+            self.metrics.upstream_ended(&close);
             self.tell(Input::UpstreamEnded(close));
         }
     }
@@ -348,33 +375,12 @@ impl Session {
         };
         if let Err(stuck) = order(link) {
             debug!(session = self.entry.id, %conn, %stuck, "a connection is given up");
+            self.state.metrics.overflowed(Overflow::Connection);
             if let Some(link) = self.links.remove(&conn) {
                 link.abort();
             }
             let received = Received::Closed(None);
             self.tell(Input::Received { conn, received });
         }
-    }
-}
-
-fn open(state: &State, entry: &Entry, pass: &Pass, seed: u64) -> Upstream {
-    let remotes = state.remotes.get(&pass.agent);
-    match (pass.shape, remotes) {
-        (Shape::Beta, _) => Upstream::beta(),
-        (Shape::Ga, Some(remotes)) => {
-            Upstream::Remote(Box::new(remotes.open(&entry.id, state.clock)))
-        }
-        (Shape::Ga, None) => Upstream::Agent(Box::new(Agent::new(
-            &upstream::agent::Config {
-                session_id: entry.id.clone(),
-                model: pass.model.clone(),
-                expires_at: state.clock.unix_ms() / 1000 + LIFETIME_S,
-                lifetime: Duration::from_secs(LIFETIME_S),
-                // Not the machine's sequence, whose ids are those of events.
-                ids_seed: seed.rotate_left(32),
-            },
-            Arc::clone(&state.prompts),
-            state.clock.now(),
-        ))),
     }
 }
