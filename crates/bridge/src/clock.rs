@@ -30,6 +30,11 @@ impl Clock {
         u64::try_from(since.unwrap_or(Duration::ZERO).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The same in s, with what is left of the second.
+    pub(crate) fn unix_s(self) -> f64 {
+        Duration::from_millis(self.unix_ms()).as_secs_f64()
+    }
+
     /// When the wall clock will show so many s since the Unix epoch, if nobody sets it; now, where
     /// it has already.
     pub(crate) fn at_unix(self, seconds: u64) -> Time {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::Error;
+use crate::admin::AdminConfig;
 use crate::issuer::is_safe;
 pub(crate) use access::LOCAL_CLIENT;
 pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
@@ -76,6 +77,8 @@ pub struct Config {
     pub drain: Duration,
     /// The time over which those sessions are told to come back, each at a moment of its own.
     pub return_spread: Duration,
+    /// Metrics and control for the operator, on a listener of their own; none unless configured.
+    pub admin: Option<AdminConfig>,
 }
 
 /// A way to present a token that is off unless allowed.
@@ -127,6 +130,7 @@ impl Config {
             twilio: None,
             drain: Duration::from_secs(5),
             return_spread: Duration::from_secs(5),
+            admin: None,
         }
     }
 
@@ -157,6 +161,7 @@ impl Config {
             });
         }
         agents::check(&self.agents)?;
+        self.admin.as_ref().map_or(Ok(()), AdminConfig::check)?;
         let is_reached = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
         if let Some(url) = self.public_url.as_ref().filter(|url| !is_reached(url)) {
             return Err(Error::PublicUrl {

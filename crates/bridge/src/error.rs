@@ -9,9 +9,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another program listens there.
-    #[error(
-        "the address {address} is taken: another program listens there; choose another one with --listen"
-    )]
+    #[error("the address {address} is taken: another program listens there; choose another one")]
     AddressTaken {
         /// The address.
         address: SocketAddr,
@@ -43,6 +41,17 @@ pub enum Error {
     /// Access tokens are to be those of an issuer, and there is none.
     #[error("no issuer of access tokens is named, so nobody could use the bridge")]
     NoIssuer,
+    /// No admin token is set, and other machines could reach the admin listener.
+    #[error(
+        "the admin listener will not listen on {address} without a token, as anyone on the network could end calls; give it a token, or let it listen on 127.0.0.1"
+    )]
+    AdminOpenToTheNetwork {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The admin token is no secret.
+    #[error("the admin token is empty, so anyone could guess it")]
+    EmptyAdminToken,
     /// Clients cannot reach a bridge by this address.
     #[error(
         "clients cannot reach a bridge by {address}; its public address begins with https:// or http://"

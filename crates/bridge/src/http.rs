@@ -2,6 +2,7 @@
 
 mod access;
 mod admission;
+mod counting;
 mod first_message;
 mod mint;
 mod offer;
@@ -10,7 +11,6 @@ mod upgrade;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::Json;
@@ -21,12 +21,13 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use offhook_proto::Time;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
 use crate::issuer::Issuers;
 use crate::local::{self, Local};
+use crate::metrics::Metrics;
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
 use crate::token::{Claims, Tokens};
@@ -42,7 +43,7 @@ pub(crate) use upgrade::{switching, websocket_key};
 /// The largest body of a mint request, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 /// Connections that are not sessions: requests in progress, idle keep-alive.
-const MAX_REQUESTS: usize = 128;
+pub(crate) const MAX_REQUESTS: usize = 128;
 
 /// What every request and session of a bridge shares.
 #[derive(Debug)]
@@ -69,11 +70,12 @@ pub(crate) struct State {
     pub(crate) strangers: Arc<Strangers>,
     /// Phone calls, if they are taken.
     pub(crate) phones: Option<Phones>,
-    /// How often a token was used elsewhere than where it was minted.
-    mismatches: AtomicU64,
     /// One permit a connection that has not become a session.
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) closing: watch::Sender<Closing>,
+    /// Told when the bridge is to stop as if it were asked from outside.
+    pub(crate) leave: Notify,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// How far the end of a bridge has come.
@@ -95,8 +97,10 @@ impl State {
             Access::Local(local) => Some(Local::new(local)?),
             Access::Issuers(_) | Access::Token(_) | Access::Development => None,
         };
+        let clock = Clock::start();
         Ok(Self {
-            clock: Clock::start(),
+            metrics: Metrics::new(clock.unix_s()),
+            clock,
             base: OnceLock::new(),
             issuers: match (&config.access, &local) {
                 (Access::Issuers(issuers), _) => Some(Issuers::new(issuers)?),
@@ -113,9 +117,9 @@ impl State {
             slots: Arc::new(Semaphore::new(config.max_sessions as usize)),
             strangers: Arc::default(),
             phones: Phones::new(&config)?,
-            mismatches: AtomicU64::new(0),
             connections: Arc::new(Semaphore::new(MAX_REQUESTS)),
             closing: watch::Sender::new(Closing::Open),
+            leave: Notify::new(),
             config,
         })
     }
@@ -153,13 +157,18 @@ impl State {
             return None;
         }
         let mismatch = self.tokens.mismatch(claims, sender)?;
-        self.mismatches.fetch_add(1, Ordering::Relaxed);
+        self.metrics.mismatches.inc();
         Some(mismatch)
     }
 
     /// How many sessions there are, those that wait for their client included.
     pub(crate) fn sessions(&self) -> usize {
         self.config.max_sessions as usize - self.slots.available_permits()
+    }
+
+    /// Whether new clients are welcome.
+    pub(crate) fn is_open(&self) -> bool {
+        *self.closing.borrow() == Closing::Open
     }
 
     /// Ready when there is no session.
@@ -202,8 +211,8 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
     axum::Router::new()
         .merge(issuer)
         .merge(phones)
-        .route("/v1/realtime", get(upgrade::realtime))
-        .route("/v1/realtime/client_secrets", post(mint::client_secrets))
+        .route(counting::UPGRADE, get(upgrade::realtime))
+        .route(counting::MINT, post(mint::client_secrets))
         .route("/v1/agents", get(offer::agents))
         .route("/.well-known/offhook", get(offer::offhook))
         .route("/healthz", get(health))
@@ -211,6 +220,7 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
         .method_not_allowed_fallback(async || Problem::method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(&state), next_nonce))
+        .layer(from_fn_with_state(Arc::clone(&state), counting::count))
         .with_state(state)
 }
 
@@ -235,6 +245,6 @@ async fn health(extract::State(state): extract::State<Arc<State>>) -> Json<Value
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
         "sessions": state.sessions(),
-        "fingerprint_mismatches": state.mismatches.load(Ordering::Relaxed),
+        "fingerprint_mismatches": state.metrics.mismatches.get(),
     }))
 }

@@ -48,12 +48,19 @@
 //! member in OpenAI's shape; where the credential comes after it, as an `error` event and a close
 //! frame.
 //!
+//! # The operator
+//!
+//! [`Config::admin`] opens a second listener: `/metrics` for Prometheus, `/healthz` and `/readyz`,
+//! and `/admin/v1/…`, which lists and revokes sessions and drains the bridge. `docs/admin.md` and
+//! `docs/metrics.md` have it all.
+//!
 //! # The end
 //!
 //! Clients of `offhook.v1` are told to come back ([`Config::drain`], [`Config::return_spread`])
 //! before they are closed with 1012; others are closed with 1001. Who comes meanwhile gets a 503
 //! with `Retry-After`.
 
+mod admin;
 mod clock;
 mod config;
 mod credential;
@@ -63,6 +70,7 @@ mod fingerprint;
 mod http;
 mod issuer;
 mod local;
+mod metrics;
 mod proof;
 mod registry;
 mod serve;
@@ -74,10 +82,14 @@ mod twilio;
 mod upstream;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+pub use admin::AdminConfig;
 pub use config::{
     Access, Agent, AuthMethod, Caller, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
     IssuerConfig, LocalIssuerConfig, NotACaller, TwilioConfig, UpstreamAuth, UpstreamConfig,
@@ -93,6 +105,8 @@ use http::State;
 #[derive(Debug)]
 pub struct Bridge {
     state: Arc<State>,
+    /// The operator's, once it listens.
+    admin: OnceLock<TcpListener>,
 }
 
 impl Bridge {
@@ -105,6 +119,7 @@ impl Bridge {
         config.check(config.listen)?;
         Ok(Self {
             state: Arc::new(State::new(config)?),
+            admin: OnceLock::new(),
         })
     }
 
@@ -117,6 +132,26 @@ impl Bridge {
         TcpListener::bind(address)
             .await
             .map_err(|source| Error::listen(address, source))
+    }
+
+    /// Listens on the address of [`Config::admin`] and returns it, if there is one. What comes is
+    /// answered by [`Self::serve`], which does this itself where nobody did before.
+    ///
+    /// # Errors
+    /// Where the address is taken, or is not this machine's.
+    pub async fn bind_admin(&self) -> Result<Option<SocketAddr>, Error> {
+        let Some(admin) = &self.state.config.admin else {
+            return Ok(None);
+        };
+        let failed = |source| Error::listen(admin.listen, source);
+        let listener = match self.admin.get() {
+            Some(listener) => listener,
+            None => {
+                let listener = TcpListener::bind(admin.listen).await.map_err(failed)?;
+                self.admin.get_or_init(|| listener)
+            }
+        };
+        listener.local_addr().map(Some).map_err(failed)
     }
 
     /// The bridge as a router, to be served by someone else. Sessions on it are not told of a
@@ -143,11 +178,12 @@ impl Bridge {
         }
     }
 
-    /// Serves until `shutdown` is ready, then lets clients go and returns: 5 s after
-    /// [`Config::drain`] at most, whether or not every client has answered.
+    /// Serves until `shutdown` is ready or the operator says so, then lets clients go and returns:
+    /// 5 s after [`Config::drain`] at most, whether or not every client has answered.
     ///
     /// # Errors
-    /// Where the listener has no address, or one that the configured access does not allow.
+    /// Where the listener has no address, or one that the configured access does not allow; those of
+    /// [`Self::bind_admin`].
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -159,7 +195,34 @@ impl Bridge {
             .map_err(|source| Error::listen(configured, source))?;
         self.state.config.check(address)?;
         self.state.listens(address);
-        serve::serve(self.state, listener, shutdown).await;
+        self.bind_admin().await?;
+        let Self { state, admin } = self;
+        // Stopped with this future, whichever way it ends.
+        let mut beside = JoinSet::new();
+        let (serving, over) = watch::channel(());
+        if let Some(admin) = admin.into_inner() {
+            beside.spawn(admin::serve(Arc::clone(&state), admin, over));
+        }
+        let told = Arc::clone(&state);
+        let shutdown = async move {
+            tokio::select! {
+                () = shutdown => {}
+                () = told.leave.notified() => {}
+            }
+        };
+        let beat = async {
+            match state.config.admin {
+                Some(_) => metrics::beat(&state).await,
+                // Nobody could see it, and a program that waits should not wake up for it.
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = serve::serve(Arc::clone(&state), listener, shutdown) => {}
+            never = beat => match never {},
+        }
+        drop(serving);
+        while beside.join_next().await.is_some() {}
         Ok(())
     }
 }

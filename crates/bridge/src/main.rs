@@ -1,5 +1,7 @@
 //! `offhook-bridge`: a bridge as a program of its own.
 
+mod admin_arguments;
+
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -8,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fs, io};
 
+use admin_arguments::{AdminArguments, NoAdminToken};
 use clap::{Args, Parser, Subcommand};
 use offhook_bridge::{
     Access, Agent, AuthMethod, Bridge, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
@@ -89,6 +92,8 @@ struct Serve {
     /// How long clients have to leave when the bridge stops.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=300))]
     drain: u64,
+    #[command(flatten)]
+    admin: AdminArguments,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +202,7 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
         max_sessions: arguments.max_sessions,
         resume_window: Duration::from_secs(arguments.resume_window),
         drain: Duration::from_secs(arguments.drain),
+        admin: arguments.admin.config()?,
         ..Config::new(arguments.listen, access)
     })?;
     let listener = bridge.bind().await?;
@@ -209,6 +215,9 @@ async fn serve(arguments: Serve) -> Result<(), Failure> {
     }
     if local {
         warn!("the local issuer lets anyone on this machine sign in, by any name");
+    }
+    if let Some(address) = bridge.bind_admin().await? {
+        info!(%address, "the admin API listens");
     }
     let stop = stop_signal().map_err(Failure::Signal)?;
     #[expect(
@@ -291,6 +300,8 @@ enum Failure {
     TokenAndIssuer,
     #[error("the access token is empty or not text; leave it out for development mode")]
     NoToken,
+    #[error(transparent)]
+    Admin(#[from] NoAdminToken),
     #[error("the address the bridge listens on cannot be read: {0}")]
     Address(io::Error),
     #[error("the system lets nobody stop this program cleanly: {0}")]

@@ -10,9 +10,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tracing::info;
 
 use crate::http::State;
+use crate::metrics::Overflow;
 use crate::session::{self, Newcomer, Start};
 use crate::sessions::{SessionInfo, SessionState};
-use offhook_proto::Close;
+use offhook_proto::{Close, Time};
 use revoked::Revoked;
 
 /// Connections that may wait to be taken up by their session.
@@ -43,6 +44,7 @@ struct Live {
     jkt: Option<String>,
     /// Whether it can be taken up by a second connection.
     resumable: bool,
+    started: Time,
     attached: bool,
     generation: u32,
     newcomers: mpsc::Sender<Newcomer>,
@@ -87,7 +89,7 @@ impl Registry {
             .revoked
             .has(now, &pass.session, &pass.user, pass.minted)
         {
-            return newcomer.refuse(Close::new(Close::REVOKED, "session.revoked"));
+            return newcomer.refuse(state, Close::new(Close::REVOKED, "session.revoked"));
         }
         let live = inner.live.get(&pass.session);
         if let Some(live) = live.filter(|live| !live.newcomers.is_closed()) {
@@ -95,20 +97,23 @@ impl Registry {
                 // Two sessions of one id could not be told apart. The client learns of the new one.
                 newcomer.pass.session = state.tokens.id("sess");
             } else if live.user != pass.user || live.agent != pass.agent {
-                return newcomer.refuse(Close::new(Close::FORBIDDEN, "session.foreign"));
+                return newcomer.refuse(state, Close::new(Close::FORBIDDEN, "session.foreign"));
             } else if live.jkt.as_deref() != pass.jkt() {
-                return newcomer.refuse(Close::new(Close::MISMATCH, "token.mismatch"));
+                return newcomer.refuse(state, Close::new(Close::MISMATCH, "token.mismatch"));
             } else {
                 match live.newcomers.try_send(newcomer) {
                     Ok(()) => return,
-                    Err(TrySendError::Full(newcomer)) => return newcomer.refuse(overloaded()),
+                    Err(TrySendError::Full(newcomer)) => {
+                        state.metrics.overflowed(Overflow::Newcomers);
+                        return newcomer.refuse(state, overloaded());
+                    }
                     // It has just ended.
                     Err(TrySendError::Closed(returned)) => newcomer = returned,
                 }
             }
         }
         let Some(slot) = newcomer.pass.slot.take().or_else(|| state.slot()) else {
-            return newcomer.refuse(overloaded());
+            return newcomer.refuse(state, overloaded());
         };
         inner.last += 1;
         let pass = &newcomer.pass;
@@ -124,12 +129,14 @@ impl Registry {
             agent: pass.agent.clone(),
             jkt: pass.jkt().map(ToOwned::to_owned),
             resumable: pass.protocol.is_offhook(),
+            started: state.clock.now(),
             attached: false,
             generation: 0,
             newcomers: sender,
             revoke,
         };
         info!(session = entry.id, protocol = %pass.protocol, "accepted");
+        state.metrics.sessions_started.inc();
         inner.live.insert(entry.id.clone(), live);
         drop(inner);
         let start = Start {
@@ -167,8 +174,15 @@ impl Registry {
         self.changed.notify_waiters();
     }
 
-    /// Every session, in no order.
-    pub(crate) fn list(&self) -> Vec<SessionInfo> {
+    /// How many sessions have their client, and how many wait for it.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let inner = self.lock();
+        let attached = inner.live.values().filter(|live| live.attached).count();
+        (attached, inner.live.len() - attached)
+    }
+
+    /// Every session as it is at `now`, in no order.
+    pub(crate) fn list(&self, now: Time) -> Vec<SessionInfo> {
         let inner = self.lock();
         let all = inner.live.iter().map(|(id, live)| SessionInfo {
             id: id.clone(),
@@ -179,6 +193,7 @@ impl Registry {
             } else {
                 SessionState::Waiting
             },
+            age: now - live.started,
             generation: live.generation,
         });
         all.collect()

@@ -7,6 +7,7 @@ mod checking;
 mod link;
 mod newcomer;
 mod socket;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +20,11 @@ use tracing::{debug, info, warn};
 
 use crate::FingerprintPolicy;
 use crate::http::{Closing, State};
+use crate::metrics::{Overflow, SessionMetrics};
 use crate::registry::Entry;
 use crate::spread::Spread;
 use crate::upstream::{self, Upstream};
-pub(crate) use link::{Limits, Link, Ties};
+pub(crate) use link::{Inbox, Limits, Link, Ties};
 pub(crate) use newcomer::{Newcomer, Pass, Shape};
 pub(crate) use socket::{Client, Heard, Socket};
 
@@ -59,7 +61,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
         Ok(session) => session,
         Err(error) => {
             warn!(session = entry.id, %error, "the system gives no random numbers");
-            first.refuse(Close::new(Close::INTERNAL, "server.entropy"));
+            first.refuse(&state, Close::new(Close::INTERNAL, "server.entropy"));
             return state.registry.remove(&entry);
         }
     };
@@ -68,7 +70,7 @@ pub(crate) async fn run(state: Arc<State>, start: Start, first: Newcomer) {
     while let Some(until) = session.settle() {
         let takes_upstream = session.takes_upstream();
         tokio::select! {
-            Some((conn, heard)) = inbox.recv() => session.heard(conn, &heard),
+            Some((conn, heard, at)) = inbox.recv() => session.heard(conn, &heard, at),
             Some(newcomer) = newcomers.recv() => session.attach(newcomer),
             Ok(()) = revoked.changed() => {
                 if let Some(reason) = revoked.borrow_and_update().as_deref() {
@@ -115,9 +117,10 @@ struct Session {
     is_attached: bool,
     /// For the connections, which share the session's place.
     slot: Arc<OwnedSemaphorePermit>,
-    inbox: mpsc::Sender<(Conn, Heard)>,
+    inbox: Inbox,
     /// Told when a connection that was backed up takes more.
     room: Arc<Notify>,
+    metrics: SessionMetrics,
 }
 
 impl Session {
@@ -125,7 +128,7 @@ impl Session {
         state: Arc<State>,
         entry: &Entry,
         slot: OwnedSemaphorePermit,
-        inbox: mpsc::Sender<(Conn, Heard)>,
+        inbox: Inbox,
         pass: &Pass,
     ) -> Result<Self, getrandom::Error> {
         let seed = getrandom::u64()?;
@@ -159,6 +162,7 @@ impl Session {
             slot: Arc::new(slot),
             inbox,
             room: Arc::default(),
+            metrics: SessionMetrics::new(&state.metrics),
             state,
         })
     }
@@ -176,6 +180,7 @@ impl Session {
             inbox: self.inbox.clone(),
             room: Arc::clone(&self.room),
             slot: Some(Arc::clone(&self.slot)),
+            metrics: Arc::clone(&self.state.metrics),
         };
         let client = (pass.protocol, pass.sender);
         let clock = self.state.clock;
@@ -192,6 +197,7 @@ impl Session {
         self.links.insert(conn, link);
         debug!(session = self.entry.id, %conn, resumes = pass.resumes, "a connection came");
         self.state.registry.counted(&self.entry);
+        self.state.metrics.accepted(clock.now() - pass.begun);
         self.tell(Input::Attach(Attach {
             conn,
             protocol: pass.protocol,
@@ -217,22 +223,30 @@ impl Session {
     }
 
     /// Passes on what came over a connection.
-    fn heard(&mut self, conn: Conn, heard: &Heard) {
-        let Some(link) = self.links.get(&conn) else {
+    fn heard(&mut self, conn: Conn, heard: &Heard, at: Time) {
+        let Some(link) = self.links.get_mut(&conn) else {
             return;
         };
         let received = match heard {
             Heard::Closed(close) => {
                 debug!(session = self.entry.id, %conn, ?close, "a connection went");
+                if !link.is_closing() {
+                    self.state.metrics.closed_there(close.as_ref());
+                }
                 self.links.remove(&conn);
                 Received::Closed(close.clone())
             }
             _ if link.is_closing() => return,
             Heard::Text(text) => Received::Text(text.as_str()),
             Heard::Binary(bytes) => Received::Binary(bytes),
-            Heard::Control => Received::Alive,
+            Heard::Ping => Received::Alive,
+            Heard::Pong => {
+                link.ponged();
+                Received::Alive
+            }
             Heard::TooBig => Received::TooBig,
         };
+        self.metrics.read(heard, at);
         self.tell(Input::Received { conn, received });
     }
 
@@ -264,7 +278,11 @@ impl Session {
         loop {
             let clock = self.state.clock;
             let until = match self.server.poll() {
-                Output::Wait { until, .. } => until,
+                Output::Wait { until, .. } => {
+                    let takes = self.takes_upstream();
+                    self.metrics.settled(clock.now(), &self.server, takes);
+                    until
+                }
                 Output::Ended => return None,
                 output => {
                     self.carry_out(output);
@@ -281,8 +299,14 @@ impl Session {
             let now = clock.now();
             self.upstream.advance(now);
             match self.upstream.poll() {
-                upstream::Output::Event(event) => self.tell(Input::Upstream(event.into())),
-                upstream::Output::Ended(close) => self.tell(Input::UpstreamEnded(close)),
+                upstream::Output::Event(event) => {
+                    self.metrics.upstream_said(&event);
+                    self.tell(Input::Upstream(event.into()));
+                }
+                upstream::Output::Ended(close) => {
+                    self.metrics.upstream_ended(&close);
+                    self.tell(Input::UpstreamEnded(close));
+                }
                 upstream::Output::Wait(upstream) => {
                     return Some(match (until, upstream) {
                         (Some(one), Some(other)) => Some(one.min(other)),
@@ -319,6 +343,7 @@ impl Session {
                 proof,
             } => {
                 let checked = self.check(conn, &token, proof.as_deref());
+                self.state.metrics.refreshed(checked.map(drop));
                 self.tell(Input::TokenChecked {
                     conn,
                     event_id,
@@ -338,6 +363,8 @@ impl Session {
         if self.upstream.unsaid() > MAX_UNSAID {
             let close = Close::new(Close::RATE_LIMITED, "client.answers_unread");
             self.upstream = Upstream::Over;
+            self.state.metrics.overflowed(Overflow::Upstream);
+            self.metrics.upstream_ended(&close);
             self.tell(Input::UpstreamEnded(close));
         }
     }
@@ -349,6 +376,7 @@ impl Session {
         };
         if let Err(stuck) = order(link) {
             debug!(session = self.entry.id, %conn, %stuck, "a connection is given up");
+            self.state.metrics.overflowed(Overflow::Connection);
             if let Some(link) = self.links.remove(&conn) {
                 link.abort();
             }

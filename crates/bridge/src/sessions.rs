@@ -1,6 +1,7 @@
 //! The sessions of a bridge, seen by whoever runs it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::http::State;
 
@@ -21,6 +22,8 @@ pub struct SessionInfo {
     pub agent: String,
     /// Whether its client is there.
     pub state: SessionState,
+    /// How long ago it began.
+    pub age: Duration,
     /// How many connections it has had.
     pub generation: u32,
 }
@@ -38,7 +41,7 @@ impl Sessions {
     /// Every session there is, in no order.
     #[must_use]
     pub fn list(&self) -> Vec<SessionInfo> {
-        self.state.registry.list()
+        self.state.registry.list(self.state.clock.now())
     }
 
     /// Ends a session, closing its connection with 4403, and makes the tokens minted for it

@@ -24,7 +24,7 @@ use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use core::time::Duration;
 
-pub use io::{Attach, Config, Input, Output, Received, TokenRefused};
+pub use io::{Attach, Config, Input, Output, Received, Tally, TokenRefused};
 
 use crate::random::Random;
 use crate::wire::{Envelope, ServerEvent};
@@ -75,6 +75,7 @@ pub struct Server {
     intake: Intake,
     commit: Commit,
     shape: Shape,
+    tally: Tally,
 }
 
 #[derive(Debug, PartialEq)]
@@ -114,6 +115,7 @@ impl Server {
             intake: Intake::default(),
             commit: Commit::new(now),
             shape: Shape::new(),
+            tally: Tally::default(),
             config,
         }
     }
@@ -183,6 +185,12 @@ impl Server {
             Some(Protocol::Plain) => true,
             Some(_) => self.ring.bytes() < self.config.ring_bytes,
         }
+    }
+
+    /// What has happened so far, for whoever counts it.
+    #[must_use]
+    pub const fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// How much is kept for the client and of the client's, in bytes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, Uri};
-use offhook_proto::Protocol;
+use offhook_proto::{Protocol, Time};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tracing::warn;
@@ -36,6 +36,8 @@ struct Address {
 /// A request for an upgrade, apart from its credential.
 #[derive(Debug)]
 pub(super) struct Asked {
+    /// When it came; where its credential comes later, when that did.
+    pub(super) begun: Time,
     agent: Option<String>,
     model: Option<String>,
     /// The session to go on with.
@@ -91,6 +93,7 @@ impl Asked {
             }
         }
         let asked = Self {
+            begun: state.clock.now(),
             agent: address.agent,
             model: address.model,
             session: address.session,
@@ -178,6 +181,7 @@ pub(super) fn admit(
         state.tokens.spend(now, claims).map_err(refused)?;
     }
     Ok(Pass {
+        begun: asked.begun,
         session,
         resumes: wanted.is_some(),
         user: user.to_owned(),

@@ -170,10 +170,7 @@ fn a_token_used_elsewhere_is_noticed_or_refused() {
         let offer = ("sec-websocket-protocol", "offhook.v1");
         let pass = try_with(&state, NOW, &[elsewhere[0], elsewhere[1], offer], "").unwrap();
         assert_eq!(pass.mismatch.map(|_| true), offhook, "{policy:?}");
-        assert_eq!(
-            state.mismatches.load(std::sync::atomic::Ordering::Relaxed),
-            counted
-        );
+        assert_eq!(state.metrics.mismatches.get(), counted);
         let same = try_in(&state, NOW, token.expose_secret(), "").unwrap();
         assert_eq!(same.mismatch, None);
     }

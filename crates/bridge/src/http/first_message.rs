@@ -18,6 +18,7 @@ use tracing::debug;
 
 use super::State;
 use super::admission::{Asked, admit, authorise};
+use super::counting::LEFT;
 use crate::credential::Method;
 use crate::fingerprint::Place;
 use crate::session::{Client, Heard, Newcomer, Pass, Socket};
@@ -87,16 +88,29 @@ impl Drop for Stranger {
 }
 
 /// Waits for the credential, and hands the connection on or closes it.
-pub(super) async fn hear(state: Arc<State>, upgrade: OnUpgrade, asked: Asked, stranger: Stranger) {
+pub(super) async fn hear(
+    state: Arc<State>,
+    upgrade: OnUpgrade,
+    mut asked: Asked,
+    stranger: Stranger,
+) {
     let mut socket = match timeout(DEADLINE, upgrade).await {
         Ok(Ok(upgraded)) => Socket::new(TokioIo::new(upgraded), Some(MAX_MESSAGE)).await,
-        Ok(Err(error)) => return debug!(%error, "the client left before its upgrade"),
-        Err(_) => return debug!("the client left its upgrade unread"),
+        Ok(Err(error)) => {
+            state.metrics.refused(LEFT);
+            return debug!(%error, "the client left before its upgrade");
+        }
+        Err(_) => {
+            state.metrics.refused(LEFT);
+            return debug!("the client left its upgrade unread");
+        }
     };
     let heard = tokio::select! {
         heard = timeout(DEADLINE, poll_fn(|cx| socket.poll_heard(cx))) => heard,
         () = state.shutdown() => Ok(Heard::Closed(None)),
     };
+    // How long the client took to speak says nothing of the bridge.
+    asked.begun = state.clock.now();
     let refusal = match heard.map(|heard| read(&heard)) {
         Ok(Ok(token)) => match let_in(&state, &asked, &token).await {
             Ok(pass) => {
@@ -116,6 +130,8 @@ pub(super) async fn hear(state: Arc<State>, upgrade: OnUpgrade, asked: Asked, st
 struct Refusal {
     error: Option<Box<ErrorDetail>>,
     close: Close,
+    /// The code of the problem, where that is the reason.
+    code: Option<&'static str>,
 }
 
 impl Refusal {
@@ -123,6 +139,7 @@ impl Refusal {
         Self {
             error: None,
             close: Close::new(code, reason),
+            code: None,
         }
     }
 }
@@ -131,7 +148,7 @@ fn read(heard: &Heard) -> Result<Token, Refusal> {
     let text = match heard {
         Heard::Text(text) => text,
         Heard::TooBig => return Err(Refusal::close(Close::TOO_BIG, "auth.too_big")),
-        Heard::Binary(_) | Heard::Control => {
+        Heard::Binary(_) | Heard::Ping | Heard::Pong => {
             return Err(Refusal::close(Close::POLICY, "auth.expected"));
         }
         Heard::Closed(_) => return Err(Refusal::close(Close::GOING_AWAY, "auth.closed")),
@@ -148,12 +165,22 @@ async fn let_in(state: &Arc<State>, asked: &Asked, token: &Token) -> Result<Pass
     let admitted = holder.and_then(|holder| admit(state, now, asked, &holder));
     admitted.map_err(|problem| {
         let (error, close) = problem.after_upgrade();
-        let error = Some(Box::new(error));
-        Refusal { error, close }
+        Refusal {
+            error: Some(Box::new(error)),
+            close,
+            code: Some(problem.code()),
+        }
     })
 }
 
 async fn refuse(state: &State, socket: Socket<Client>, refusal: Refusal) {
+    match refusal.code {
+        Some(code) => {
+            state.metrics.refused(code);
+            state.metrics.unproved(code);
+        }
+        None => state.metrics.refused_late(&refusal.close),
+    }
     debug!(close = ?refusal.close, "a connection showed no credential that counts");
     let text = refusal.error.map(|error| {
         let event = Error {
@@ -208,7 +235,8 @@ mod tests {
         ] {
             assert_eq!(text(other), Some(1008), "{other}");
         }
-        assert_eq!(close(Heard::Control), Some(1008));
+        assert_eq!(close(Heard::Ping), Some(1008));
+        assert_eq!(close(Heard::Pong), Some(1008));
         assert_eq!(close(Heard::Binary(vec![0].into())), Some(1008));
         assert_eq!(close(Heard::TooBig), Some(1009));
     }

@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
         Self {
             status,
             kind: if status.is_server_error() {
@@ -41,9 +41,14 @@ impl Problem {
         }
     }
 
-    fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.header = Some(Box::new((name, value.into())));
         self
+    }
+
+    /// Its code, one of those in this file or next to whoever refuses.
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
     }
 
     /// The same refusal for a client that was upgraded before it showed its credential: what to
@@ -64,7 +69,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn invalid(param: &'static str, message: &str) -> Self {
+    pub(crate) fn invalid(param: &'static str, message: &str) -> Self {
         Self {
             param: Some(param),
             ..Self::new(StatusCode::BAD_REQUEST, "invalid_value", message)
@@ -307,7 +312,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn method() -> Self {
+    pub(crate) fn method() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
@@ -315,6 +320,10 @@ impl Problem {
         )
     }
 }
+
+/// The code of a refusal, for whoever counts answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code(pub(super) &'static str);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -339,6 +348,7 @@ impl IntoResponse for Problem {
         if let Some((name, value)) = self.header.map(|header| *header) {
             headers.insert(name, value);
         }
+        response.extensions_mut().insert(Code(self.code));
         response
     }
 }

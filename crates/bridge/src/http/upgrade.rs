@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
 use super::admission::{Asked, admit, authorise, check_open};
+use super::counting::LEFT;
 use super::problem::Problem;
 use super::{State, first_message};
 use crate::credential::Credential;
@@ -71,7 +72,10 @@ async fn enter(state: Arc<State>, upgrade: OnUpgrade, pass: Pass) {
             let socket = Socket::new(TokioIo::new(upgraded), None).await;
             state.registry.enter(&state, Newcomer { socket, pass });
         }
-        Err(error) => debug!(%error, "the client left before its upgrade"),
+        Err(error) => {
+            state.metrics.refused(LEFT);
+            debug!(%error, "the client left before its upgrade");
+        }
     }
 }
 

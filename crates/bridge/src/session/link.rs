@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,16 +15,16 @@ use tracing::debug;
 
 use super::checking::Proofs;
 use super::socket::{Heard, Socket, close_message};
+use super::waiting::Waiting;
 use crate::clock::Clock;
 use crate::fingerprint::Sender;
+use crate::metrics::{Metrics, Share};
 
 /// Messages that may wait to be sent: more than the machine has on its way at a time, even if all
 /// of them are small.
 const ORDERS: usize = 16 * 1024;
 /// The bytes in them. The machine stays far below that; it is a fuse.
 const MAX_WAITING: usize = 4 << 20;
-/// From here on nothing new is asked of the upstream, in bytes.
-const BACKED_UP: usize = 256 << 10;
 
 /// How patient a connection's task is.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +54,7 @@ pub(crate) struct Stuck;
 pub(crate) struct Link {
     orders: mpsc::Sender<Order>,
     waiting: Arc<Waiting>,
+    metrics: Arc<Metrics>,
     task: AbortHandle,
     sender: Sender,
     /// How long the client has to bring a token from where it is, where it has come with one from
@@ -64,6 +64,8 @@ pub(crate) struct Link {
     pub(super) proofs: Option<Proofs>,
     is_plain: bool,
     closing: bool,
+    /// A ping was sent, and no pong came since.
+    awaits_pong: bool,
 }
 
 /// What a connection is to do.
@@ -73,34 +75,17 @@ enum Order {
     Close(Close),
 }
 
-/// What waits to be sent over a connection, in bytes.
-#[derive(Debug)]
-struct Waiting {
-    bytes: AtomicUsize,
-    /// Told when there is room again.
-    room: Arc<Notify>,
-}
-
-impl Waiting {
-    fn is_much(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) >= BACKED_UP
-    }
-
-    fn less(&self, bytes: usize) {
-        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        if before >= BACKED_UP && before - bytes < BACKED_UP {
-            self.room.notify_one();
-        }
-    }
-}
+/// Takes what came over connections, and when it was read.
+pub(crate) type Inbox = mpsc::Sender<(Conn, Heard, Time)>;
 
 /// What ties a connection to its session.
 pub(crate) struct Ties {
-    pub(crate) inbox: mpsc::Sender<(Conn, Heard)>,
+    pub(crate) inbox: Inbox,
     /// Told when a connection that was backed up takes more.
     pub(crate) room: Arc<Notify>,
     /// The session's place, which is free only when its connections are gone as well.
     pub(crate) slot: Option<Arc<OwnedSemaphorePermit>>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Link {
@@ -117,10 +102,7 @@ impl Link {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (orders, received) = mpsc::channel(ORDERS);
-        let waiting = Arc::new(Waiting {
-            bytes: AtomicUsize::new(0),
-            room: ties.room,
-        });
+        let waiting = Arc::new(Waiting::new(ties.room, &ties.metrics));
         let pump = Pump {
             socket,
             orders: Some(received),
@@ -131,16 +113,19 @@ impl Link {
             stops_reading: !protocol.is_offhook(),
             is_closing: false,
         };
-        let task = tokio::spawn(run(conn, pump, ties.inbox, clock, limits, ties.slot));
+        let held = (ties.slot, Share::one(&ties.metrics.connections));
+        let task = tokio::spawn(run(conn, pump, ties.inbox, clock, limits, held));
         Self {
             orders,
             waiting,
+            metrics: ties.metrics,
             task: task.abort_handle(),
             sender,
             proof_within: None,
             proofs: None,
             is_plain: !protocol.is_offhook(),
             closing: false,
+            awaits_pong: false,
         }
     }
 
@@ -152,17 +137,32 @@ impl Link {
     }
 
     pub(super) fn ping(&mut self) -> Result<(), Stuck> {
+        self.miss_pong();
+        self.awaits_pong = true;
         self.order(Order::Send(Message::Ping(Bytes::new())))
+    }
+
+    /// A pong came.
+    pub(crate) const fn ponged(&mut self) {
+        self.awaits_pong = false;
     }
 
     /// Sends a close frame, and waits for the client's.
     pub(crate) fn close(&mut self, close: Close) -> Result<(), Stuck> {
+        if close.code == Close::HEARTBEAT_LOST {
+            self.miss_pong();
+        }
+        self.metrics.closed_here(&close);
         self.closing = true;
         self.order(Order::Close(close))
     }
 
     /// Drops the connection as it is.
-    pub(crate) fn abort(self) {
+    pub(crate) fn abort(mut self) {
+        if !self.closing {
+            self.miss_pong();
+            self.metrics.dropped();
+        }
         self.task.abort();
     }
 
@@ -182,10 +182,16 @@ impl Link {
         &self.sender
     }
 
+    /// A ping that was not answered never will be.
+    fn miss_pong(&mut self) {
+        if std::mem::take(&mut self.awaits_pong) {
+            self.metrics.pongs_missed.inc();
+        }
+    }
+
     fn order(&mut self, order: Order) -> Result<(), Stuck> {
         let bytes = order.bytes();
-        let before = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes > MAX_WAITING {
+        if self.waiting.more(bytes) > MAX_WAITING {
             return Err(Stuck);
         }
         match self.orders.try_send(order) {
@@ -209,10 +215,10 @@ impl Order {
 async fn run<S>(
     conn: Conn,
     mut pump: Pump<S>,
-    inbox: mpsc::Sender<(Conn, Heard)>,
+    inbox: Inbox,
     clock: Clock,
     limits: Limits,
-    slot: Option<Arc<OwnedSemaphorePermit>>,
+    held: (Option<Arc<OwnedSemaphorePermit>>, Share),
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -246,7 +252,7 @@ async fn run<S>(
             Next::Heard(heard) => {
                 // What comes after a close frame was sent is read to get to the client's.
                 if let Some(room) = room.take_if(|_| !is_closing) {
-                    room.send((conn, heard));
+                    room.send((conn, heard, clock.now()));
                 }
             }
             // The session has ended; a client that was told is waited for.
@@ -259,12 +265,12 @@ async fn run<S>(
         }
     };
     match room {
-        Some(room) => room.send((conn, Heard::Closed(closed))),
+        Some(room) => room.send((conn, Heard::Closed(closed), clock.now())),
         // A session that is gone does not mind.
-        None => drop(inbox.send((conn, Heard::Closed(closed))).await),
+        None => drop(inbox.send((conn, Heard::Closed(closed), clock.now())).await),
     }
     pump.socket.finish().await;
-    drop(slot);
+    drop(held);
 }
 
 /// Why nothing more can be sent.

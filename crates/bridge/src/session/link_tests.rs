@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use super::super::waiting::BACKED_UP;
 use super::*;
 use crate::fingerprint::Peer;
 
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Rig {
     link: Link,
-    inbox: mpsc::Receiver<(Conn, Heard)>,
+    inbox: mpsc::Receiver<(Conn, Heard, Time)>,
     room: Arc<Notify>,
     client: WebSocketStream<DuplexStream>,
 }
@@ -31,6 +32,7 @@ async fn rig(protocol: Protocol, limits: Limits) -> Rig {
         inbox: sender,
         room: Arc::clone(&room),
         slot: None,
+        metrics: Metrics::new(0.0),
     };
     let peer = Peer((IpAddr::from(Ipv4Addr::LOCALHOST), 4000).into());
     let client = (protocol, Sender::new(Some(peer), &HeaderMap::new()));
@@ -62,7 +64,67 @@ async fn a_client_that_does_not_read_is_given_up() {
     let mut rig = rig(Protocol::OffhookV1, limits).await;
     rig.link.send(text(4096)).unwrap();
     let heard = in_time(rig.inbox.recv()).await.unwrap();
-    assert!(matches!(heard, (Conn(1), Heard::Closed(None))), "{heard:?}");
+    assert!(
+        matches!(heard, (Conn(1), Heard::Closed(None), _)),
+        "{heard:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_pong_that_does_not_come_is_counted_once() {
+    let mut rig = rig(Protocol::Plain, Limits::default()).await;
+    let missed = rig.link.metrics.pongs_missed.clone();
+    rig.link.ping().unwrap();
+    // The library answers for the client once that reads on; what comes then is the pong.
+    let ping = in_time(rig.client.next()).await.unwrap().unwrap();
+    assert!(ping.is_ping(), "{ping:?}");
+    rig.client.flush().await.unwrap();
+    let (_, heard, _) = in_time(rig.inbox.recv()).await.unwrap();
+    assert!(matches!(heard, Heard::Pong), "{heard:?}");
+    rig.link.ponged();
+    rig.link.ping().unwrap();
+    assert_eq!(missed.get(), 0);
+    rig.link.ping().unwrap();
+    assert_eq!(missed.get(), 1);
+    // One that hangs up owes none.
+    rig.link.close(Close::new(Close::NORMAL, "")).unwrap();
+    rig.link.abort();
+    assert_eq!(missed.get(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_is_given_up_has_missed_its_pong() {
+    for close in [None, Some(Close::new(Close::HEARTBEAT_LOST, ""))] {
+        let mut rig = rig(Protocol::OffhookV1, Limits::default()).await;
+        let missed = rig.link.metrics.pongs_missed.clone();
+        rig.link.ping().unwrap();
+        match close {
+            Some(close) => rig.link.close(close).unwrap(),
+            None => rig.link.abort(),
+        }
+        assert_eq!(missed.get(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_until_it_is_sent_or_never_will_be() {
+    let mut rig = rig(Protocol::Plain, Limits::default()).await;
+    let metrics = Arc::clone(&rig.link.metrics);
+    assert_eq!(metrics.connections.get(), 1);
+    rig.link.send(text(4096)).unwrap();
+    assert_eq!(metrics.buffered.get(), 4096);
+    in_time(rig.client.next()).await.unwrap().unwrap();
+    rig.link.send(text(9000)).unwrap();
+    assert!(metrics.buffered.get() >= 9000);
+    rig.link.abort();
+    // The task goes at its next turn, with all it holds.
+    let gone = async {
+        while metrics.connections.get() > 0 || metrics.buffered.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(gone).await;
+    assert_eq!(metrics.buffered.get(), 0);
 }
 
 #[tokio::test]

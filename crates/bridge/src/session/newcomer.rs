@@ -7,11 +7,14 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::socket::{Client, Socket};
 use crate::fingerprint::{Mismatch, Sender};
+use crate::http::State;
 use crate::proof::Target;
 
 /// What a client was let in with, and what was agreed on the upgrade.
 #[derive(Debug)]
 pub(crate) struct Pass {
+    /// When it was asked for.
+    pub(crate) begun: Time,
     /// The session it is for.
     pub(crate) session: String,
     /// Whether the client asked for that session, to go on with it.
@@ -59,7 +62,8 @@ pub(crate) struct Newcomer {
 
 impl Newcomer {
     /// Closes the connection. There is no session to do it.
-    pub(crate) fn refuse(self, close: Close) {
+    pub(crate) fn refuse(self, state: &State, close: Close) {
+        state.metrics.refused_late(&close);
         tokio::spawn(self.socket.refuse(close));
     }
 }

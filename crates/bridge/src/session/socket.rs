@@ -30,8 +30,10 @@ const READ_BUFFER: usize = 16 * 1024;
 pub(crate) enum Heard {
     Text(Utf8Bytes),
     Binary(Bytes),
-    /// A ping or a pong.
-    Control,
+    /// A ping.
+    Ping,
+    /// A pong, which answers a ping of ours if there was one.
+    Pong,
     /// A message above the limit. Nothing that follows it can be read.
     TooBig,
     /// The connection is over, with a close frame or without.
@@ -77,7 +79,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Ready(match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
             Some(Ok(Message::Text(text))) => Heard::Text(text),
             Some(Ok(Message::Binary(bytes))) => Heard::Binary(bytes),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Heard::Control,
+            Some(Ok(Message::Ping(_) | Message::Frame(_))) => Heard::Ping,
+            Some(Ok(Message::Pong(_))) => Heard::Pong,
             Some(Ok(Message::Close(frame))) => Heard::Closed(
                 frame.map(|frame| Close::new(frame.code.into(), frame.reason.as_str())),
             ),

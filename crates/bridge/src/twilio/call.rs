@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::fingerprint::Sender;
 use crate::http::{Closing, State};
-use crate::session::{Client, Heard, Limits, Link, Socket, Ties};
+use crate::session::{Client, Heard, Inbox, Limits, Link, Socket, Ties};
 use crate::upstream::{self, Upstream};
 
 /// Streams that may wait to be taken up by their call.
@@ -60,7 +60,7 @@ pub(super) async fn run(
         let takes_upstream = call.takes_upstream();
         tokio::select! {
             Some(arrived) = arrivals.recv() => call.attach(arrived),
-            Some((conn, heard)) = inbox.recv() => call.heard(conn, &heard),
+            Some((conn, heard, _)) = inbox.recv() => call.heard(conn, &heard),
             () = call.upstream.arrived(), if takes_upstream => {}
             () = call.room.notified() => {}
             Ok(()) = closing.changed() => {
@@ -101,7 +101,7 @@ struct Call {
     greeted: bool,
     /// A response is being made.
     responds: bool,
-    inbox: mpsc::Sender<(Conn, Heard)>,
+    inbox: Inbox,
     room: Arc<Notify>,
     slot: Arc<OwnedSemaphorePermit>,
 }
@@ -118,7 +118,7 @@ impl Call {
         call_sid: &str,
         agent: &str,
         slot: OwnedSemaphorePermit,
-        inbox: mpsc::Sender<(Conn, Heard)>,
+        inbox: Inbox,
     ) -> Result<Self, getrandom::Error> {
         let seed = getrandom::u64()?;
         let session_id = state.tokens.id("sess");
@@ -154,6 +154,7 @@ impl Call {
             inbox: self.inbox.clone(),
             room: Arc::clone(&self.room),
             slot: Some(Arc::clone(&self.slot)),
+            metrics: Arc::clone(&self.state.metrics),
         };
         let client = (Protocol::Plain, arrived.sender);
         let clock = self.state.clock;
@@ -180,11 +181,14 @@ impl Call {
                 Ok(message) => self.tell(leg::Input::Twilio(&message)),
                 Err(error) => debug!(%error, "a message of Twilio's is passed over"),
             },
-            Heard::Control => {}
+            Heard::Ping | Heard::Pong => {}
             Heard::Binary(_) | Heard::TooBig => {
                 self.close(Close::new(Close::UNSUPPORTED, "stream.not_understood"));
             }
-            Heard::Closed(_) => self.gone(),
+            Heard::Closed(close) => {
+                self.state.metrics.closed_there(close.as_ref());
+                self.gone();
+            }
         }
     }
 

@@ -91,7 +91,7 @@ async fn start(socket: &mut Socket<Client>) -> Result<Message, Close> {
     loop {
         let text = match poll_fn(|cx| socket.poll_heard(cx)).await {
             Heard::Text(text) => text,
-            Heard::Control => continue,
+            Heard::Ping | Heard::Pong => continue,
             Heard::Binary(_) => return Err(Close::new(Close::UNSUPPORTED, "stream.binary")),
             Heard::TooBig => return Err(Close::new(Close::TOO_BIG, "stream.too_big")),
             Heard::Closed(_) => return Err(Close::new(Close::NORMAL, "stream.closed")),

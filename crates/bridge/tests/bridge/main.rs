@@ -5,6 +5,7 @@
 )]
 
 mod account;
+mod admin;
 mod admission;
 mod browser;
 mod calls;
@@ -16,7 +17,9 @@ mod issuers;
 mod key;
 mod keys;
 mod line;
+mod metrics;
 mod offer;
+mod operator;
 mod phones;
 mod presenting;
 mod program;
@@ -28,3 +31,4 @@ mod rig;
 mod signing_in;
 mod slow;
 mod upstreams;
+mod watching;

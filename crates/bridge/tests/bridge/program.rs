@@ -4,9 +4,11 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::line::Line;
+use crate::operator::TOKEN;
 use crate::prover::Prover;
 use crate::rig::{Client, KEY, answer};
 
@@ -14,6 +16,7 @@ fn program(arguments: &[&str], token: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offhook-bridge"));
     command.arg("serve").args(arguments);
     command.env_remove("OFFHOOK_BRIDGE_ACCESS_TOKEN");
+    command.env_remove("OFFHOOK_BRIDGE_ADMIN_TOKEN");
     if let Some(token) = token {
         command.env("OFFHOOK_BRIDGE_ACCESS_TOKEN", token);
     }
@@ -164,6 +167,40 @@ async fn what_signs_in_is_not_in_the_log() {
     for secret in secrets {
         assert!(!log.contains(&secret), "a secret is in the log");
     }
+}
+
+#[tokio::test]
+async fn the_operator_can_end_it_and_only_with_the_token() {
+    let arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let mut command = program(&arguments, Some(KEY));
+    command.env("OFFHOOK_BRIDGE_ADMIN_TOKEN", format!("{TOKEN}\n"));
+    let mut running = Running::start(command);
+    let mut log = BufReader::new(&mut running.log).lines();
+    let address = log.find_map(|line| {
+        let line = line.unwrap();
+        let (_, address) = line.split_once("the admin API listens address=")?;
+        Some(address.parse().unwrap())
+    });
+    let admin = Client::new(address.unwrap());
+    let drain = || admin.request(Method::POST, "/admin/v1/drain");
+    assert_eq!(answer(drain()).await.0, 401);
+    assert_eq!(answer(drain().bearer_auth(TOKEN)).await.0, 202);
+    let log: Vec<_> = log.map(Result::unwrap).collect();
+    assert!(running.child.wait().unwrap().success());
+    assert!(log.iter().all(|line| !line.contains(TOKEN)), "{log:?}");
+}
+
+#[test]
+fn the_admin_listener_is_not_open_to_the_network() {
+    let away = ["--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"];
+    let said = refused(&program(&away, Some(KEY)).output().unwrap());
+    assert!(said.contains("admin listener will not listen"), "{said}");
+    let mut empty = program(&away, Some(KEY));
+    let output = empty.env("OFFHOOK_BRIDGE_ADMIN_TOKEN", " ").output();
+    assert!(refused(&output.unwrap()).contains("admin token is empty"));
+    let missing = [&away[..], &["--admin-token-file", "/nowhere"]].concat();
+    let said = refused(&program(&missing, Some(KEY)).output().unwrap());
+    assert!(said.contains("cannot be read from /nowhere"), "{said}");
 }
 
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use offhook_bridge::{Access, Bridge, Config, Sessions};
 use offhook_proto::Close;
 use offhook_proto::wire::{decode_pcm16, encode_pcm16};
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
     pub(crate) sessions: Sessions,
+    /// Where the operator asks, if anywhere.
+    pub(crate) admin: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -42,6 +44,7 @@ impl Rig {
         let bridge = Bridge::new(config).unwrap();
         let listener = bridge.bind().await.unwrap();
         let address = listener.local_addr().unwrap();
+        let admin = bridge.bind_admin().await.unwrap();
         let sessions = bridge.sessions();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
@@ -51,6 +54,7 @@ impl Rig {
         Self {
             address,
             sessions,
+            admin,
             stop,
             served,
         }
@@ -58,6 +62,11 @@ impl Rig {
 
     pub(crate) async fn stop(self) {
         drop(self.stop);
+        in_time(self.served).await.unwrap();
+    }
+
+    /// Ready when the bridge has stopped by itself.
+    pub(crate) async fn ended(self) {
         in_time(self.served).await.unwrap();
     }
 
@@ -129,7 +138,12 @@ impl Client {
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.http.get(format!("http://{}{path}", self.address))
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.http.request(method, url)
     }
 
     /// A request for an upgrade, as what it is answered with is of interest.

@@ -8,6 +8,7 @@ use offhook_proto::wire::encode_pcm16;
 use serde_json::{Value, json};
 
 use crate::far::{Far, FarCall};
+use crate::operator::{Operator, with_admin};
 use crate::rig::{Call, KEY, Rig, answer};
 
 /// The operator's key at the upstream.
@@ -40,6 +41,7 @@ async fn rig(far: &Far, key: &KeyFile, change: impl FnOnce(&mut UpstreamConfig))
     };
     change(&mut upstream);
     Rig::start(|config: &mut Config| {
+        with_admin(config);
         config.agents[0] = Agent {
             upstream: Some(upstream),
             ..Agent::built_in()
@@ -276,6 +278,29 @@ async fn a_session_that_is_lost_is_told_anew_with_the_same_ids() {
 }
 
 #[tokio::test]
+async fn the_operator_sees_how_it_is_doing() {
+    let (far, key) = (Far::start().await, KeyFile::new("seen"));
+    let rig = rig(&far, &key, |_| ()).await;
+    let operator = Operator::of(&rig);
+    let is = |state: &str| format!("offhook_upstreams{{state=\"{state}\"}}");
+    let (client, bearer) = (rig.client(), format!("Bearer {KEY}"));
+    let mut call = client.call(&[("authorization", &bearer)]).await;
+    operator.sees(&is("connecting"), 1.0).await;
+    let there = far.open().await;
+    assert_eq!(call.event().await["type"], "session.created");
+    operator.sees(&is("up"), 1.0).await;
+    drop(there);
+    operator.sees(&is("reconnecting"), 1.0).await;
+    operator.sees(&is("up"), 0.0).await;
+    let _there = far.open().await;
+    operator.sees(&is("up"), 1.0).await;
+    operator.sees(&is("reconnecting"), 0.0).await;
+    drop(call);
+    operator.sees(&is("up"), 0.0).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn the_hour_of_a_session_is_not_the_callers() {
     let (far, key) = (Far::start().await, KeyFile::new("hour"));
     let rig = rig(&far, &key, |upstream| upstream.rotate_after = 1).await;
@@ -324,5 +349,17 @@ async fn an_upstream_that_is_down_is_left_alone_after_a_while() {
         .parse()
         .unwrap();
     assert!((1..=30).contains(&after), "{after}");
+    let samples = Operator::of(&rig).samples().await;
+    let refused = "websocket_connections_total{result=\"upstream_unavailable\"}";
+    for (name, count) in [
+        ("offhook_upstream_ends_total{code=\"1011\"}", 5.0),
+        (refused, 1.0),
+        ("offhook_upstreams{state=\"up\"}", 0.0),
+    ] {
+        assert!(
+            (samples.of(name) - count).abs() < 0.1,
+            "{name}: {samples:?}"
+        );
+    }
     rig.stop().await;
 }

@@ -67,6 +67,7 @@ impl Server {
             extra: Fields::new(),
         };
         self.tell(pending.conn, resumed);
+        self.tally.resumed += 1;
         self.go_live(now, pending);
     }
 
@@ -87,6 +88,10 @@ impl Server {
     }
 
     fn resume_failed(&mut self, connection: &Attachment, code: &str) {
+        match code {
+            "bad_sequence" => self.tally.bad_sequence += 1,
+            _ => self.tally.unknown += 1,
+        }
         let failed = SessionResumeFailed {
             code: code.into(),
             extra: Fields::new(),

@@ -168,6 +168,19 @@ pub enum TokenRefused {
     Spent,
 }
 
+/// What has happened in a session so far. Nothing in it ever falls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections that went on where the one before them stopped.
+    pub resumed: u64,
+    /// Connections that wanted to, and meant another session or another life of this one.
+    pub unknown: u64,
+    /// Connections that wanted to, and could not say from where.
+    pub bad_sequence: u64,
+    /// The caller's audio that will never come, as the client says, in ms.
+    pub lost_ms: u64,
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {

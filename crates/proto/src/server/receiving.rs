@@ -193,7 +193,11 @@ impl Server {
 
     fn gap(&mut self, now: Time, seq: Option<u64>, gap: &Gap) {
         match self.intake.skip(seq, gap.through) {
-            Admission::New => self.commit.skipped(gap.through),
+            Admission::New => {
+                let lost = gap.to_ms.saturating_sub(gap.from_ms);
+                self.tally.lost_ms = self.tally.lost_ms.saturating_add(lost);
+                self.commit.skipped(gap.through);
+            }
             Admission::Known => {}
             Admission::Gap => self.end(now, Reason::BadSequence),
         }

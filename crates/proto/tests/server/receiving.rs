@@ -22,6 +22,7 @@ fn error_of(rig: &Rig) -> (Option<String>, Option<String>) {
 fn gap(through: u64) -> Gap {
     Gap {
         through,
+        to_ms: 20 * through,
         reason: "window_full".into(),
         ..Gap::default()
     }
@@ -60,6 +61,11 @@ fn a_loss_is_taken_in_place_of_what_is_lost() {
     rig.send(1, Some(2), gap(40));
     rig.say(1, 41);
     assert_eq!(rig.heartbeat(1).0, 41);
+    assert_eq!(
+        rig.server.tally().lost_ms,
+        800,
+        "what came twice counts once"
+    );
     assert_eq!(
         rig.given().len(),
         2,

@@ -166,6 +166,7 @@ fn a_client_that_meant_another_session_is_told_and_served() {
         panic!("it failed")
     };
     assert_eq!(failed.code, "unknown_session");
+    assert_eq!(rig.server.tally().unknown, 1);
     rig.clear();
     // It asked before it read the hello.
     rig.resume(1, 9, 9);
@@ -226,6 +227,10 @@ fn what_cannot_be_resumed_is_named_and_the_session_waits_on() {
         rig.attach(3, V1, true);
         rig.resume(3, 4, 3);
         assert_eq!(rig.seqs(3), [5], "{code}");
+        let tally = rig.server.tally();
+        let unknown = u64::from(code != "bad_sequence");
+        assert_eq!((tally.resumed, tally.unknown), (1, unknown), "{code}");
+        assert_eq!(tally.bad_sequence, 1 - unknown, "{code}");
     }
 }
 
