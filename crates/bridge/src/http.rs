@@ -24,10 +24,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
+use crate::forwarded::believe;
 use crate::issuer::Issuers;
 use crate::local::{self, Local};
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
+use crate::tls::Tls;
 use crate::token::{Claims, Tokens};
 use crate::upstream::Prompts;
 use crate::{Access, Config, DEFAULT_SCOPE, Error, FingerprintPolicy};
@@ -50,6 +52,8 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// One permit a session, whether its client is there or may come back.
     slots: Arc<Semaphore>,
+    /// The bridge's end of TLS, if it has one.
+    pub(crate) tls: Option<Tls>,
     /// The address it is reached by, once it is known.
     base: OnceLock<String>,
     /// Whose access tokens count, where that is not the operator's.
@@ -89,6 +93,7 @@ impl State {
         };
         Ok(Self {
             clock: Clock::start(),
+            tls: config.tls.as_ref().map(Tls::new).transpose()?,
             base: OnceLock::new(),
             issuers: match (&config.access, &local) {
                 (Access::Issuers(issuers), _) => Some(Issuers::new(issuers)?),
@@ -126,7 +131,8 @@ impl State {
 
     fn base_at(&self, address: SocketAddr) -> String {
         let public = self.config.public_url.as_ref();
-        let base = public.map_or_else(|| format!("http://{address}"), ToString::to_string);
+        let scheme = self.tls.as_ref().map_or("http", |_| "https");
+        let base = public.map_or_else(|| format!("{scheme}://{address}"), ToString::to_string);
         base.trim_end_matches('/').to_owned()
     }
 
@@ -187,6 +193,7 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
         .method_not_allowed_fallback(async || Problem::method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(&state), next_nonce))
+        .layer(from_fn_with_state(Arc::clone(&state), believe))
         .with_state(state)
 }
 

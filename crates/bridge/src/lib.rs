@@ -48,6 +48,11 @@
 //! member in OpenAI's shape; where the credential comes after it, as an `error` event and a close
 //! frame.
 //!
+//! # In front of it
+//!
+//! The bridge ends TLS itself ([`Config::tls`]), or something in front of it does. Proxies say for
+//! whom they ask; those in [`Config::trusted_proxies`] are believed, anybody else is not.
+//!
 //! # The end
 //!
 //! Clients of `offhook.v1` are told to come back ([`Config::drain`], [`Config::return_spread`])
@@ -60,6 +65,7 @@ mod credential;
 mod embedded;
 mod error;
 mod fingerprint;
+mod forwarded;
 mod http;
 mod issuer;
 mod local;
@@ -69,6 +75,7 @@ mod serve;
 mod session;
 mod sessions;
 mod spread;
+mod tls;
 mod token;
 mod upstream;
 
@@ -79,11 +86,12 @@ use tokio::net::TcpListener;
 
 pub use config::{
     Access, Agent, AuthMethod, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
-    IssuerConfig, LocalIssuerConfig,
+    ForwardedBy, IssuerConfig, Limit, LocalIssuerConfig, Network, NotANetwork,
 };
 pub use embedded::Embedded;
 pub use error::Error;
 pub use sessions::{SessionInfo, SessionState, Sessions};
+pub use tls::{Certificate, TlsConfig};
 pub use upstream::AGENT;
 
 use http::State;
@@ -98,8 +106,8 @@ impl Bridge {
     /// Prepares a bridge; nothing listens yet.
     ///
     /// # Errors
-    /// Where anyone on the network could call without a token, where the system has no entropy,
-    /// or where a prompt in this program is not a usable sound file.
+    /// Where anyone on the network could call without a token, where a certificate cannot be used,
+    /// where the system has no entropy, or where a prompt in this program is not a usable sound file.
     pub fn new(config: Config) -> Result<Self, Error> {
         config.check(config.listen)?;
         Ok(Self {
@@ -118,11 +126,18 @@ impl Bridge {
             .map_err(|source| Error::listen(address, source))
     }
 
-    /// The bridge as a router, to be served by someone else. Sessions on it are not told of a
-    /// shutdown, and the addresses of clients are not known.
+    /// The bridge as a router, to be served by someone else, who ends TLS too. Sessions on it are not
+    /// told of a shutdown, and the addresses of clients are not known.
     pub fn router(&self) -> axum::Router {
         self.state.listens(self.state.config.listen);
         http::router(Arc::clone(&self.state))
+    }
+
+    /// Its certificate, to have it read anew; none where it does not end TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Certificate> {
+        let tls = self.state.tls.as_ref();
+        tls.map(|tls| tls.certificate.clone())
     }
 
     /// Its sessions, to look at and to revoke.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use offhook_bridge::{Access, Bridge, Config, Sessions};
+use offhook_bridge::{Access, Bridge, Certificate, Config, Sessions};
 use offhook_proto::Close;
 use offhook_proto::wire::{decode_pcm16, encode_pcm16};
 use reqwest::RequestBuilder;
@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
     pub(crate) sessions: Sessions,
+    pub(crate) certificate: Option<Certificate>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -42,7 +43,7 @@ impl Rig {
         let bridge = Bridge::new(config).unwrap();
         let listener = bridge.bind().await.unwrap();
         let address = listener.local_addr().unwrap();
-        let sessions = bridge.sessions();
+        let (sessions, certificate) = (bridge.sessions(), bridge.certificate());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let shutdown = async move { drop(stopped.await) };
@@ -51,6 +52,7 @@ impl Rig {
         Self {
             address,
             sessions,
+            certificate,
             stop,
             served,
         }
