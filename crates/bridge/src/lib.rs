@@ -52,6 +52,7 @@
 //!
 //! The bridge ends TLS itself ([`Config::tls`]), or something in front of it does. Proxies say for
 //! whom they ask; those in [`Config::trusted_proxies`] are believed, anybody else is not.
+//! `docs/bridge.md` is the operator's page.
 //!
 //! # The end
 //!

@@ -9,6 +9,7 @@ mod admission;
 mod browser;
 mod calls;
 mod clock;
+mod configured;
 mod drain;
 mod issuers;
 #[path = "../../src/proof/signing.rs"]

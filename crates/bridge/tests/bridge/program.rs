@@ -10,7 +10,7 @@ use crate::line::Line;
 use crate::prover::Prover;
 use crate::rig::{Client, KEY, answer};
 
-fn program(arguments: &[&str], token: Option<&str>) -> Command {
+pub(crate) fn program(arguments: &[&str], token: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offhook-bridge"));
     command.arg("serve").args(arguments);
     command.env_remove("OFFHOOK_BRIDGE_ACCESS_TOKEN");
@@ -91,20 +91,21 @@ fn a_list_of_agents_is_read_or_its_fault_is_named() {
 }
 
 /// A running program, ended if a test fails.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-    log: ChildStderr,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) log: ChildStderr,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap();
+        let (_, address) = address.split_once("://").unwrap();
         Self {
             address: address.parse().unwrap(),
             log: child.stderr.take().unwrap(),

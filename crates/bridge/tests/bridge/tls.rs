@@ -213,3 +213,38 @@ fn a_bridge_does_not_start_with_the_key_of_another_certificate() {
     let error = Bridge::new(config).unwrap_err();
     assert!(matches!(error, Error::TlsMismatch { .. }), "{error}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_program_reads_its_certificate_anew_when_told_to() {
+    use crate::program::{Running, program};
+
+    let folder = Folder::new();
+    let old = folder.certificate();
+    let files = folder.files();
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--tls-certificate",
+        files.certificate.to_str().unwrap(),
+        "--tls-key",
+        files.key.to_str().unwrap(),
+    ];
+    let running = Running::start(program(&arguments, Some(KEY)));
+    assert!(connect(running.address, old).await.is_ok());
+    Pair::new().write(&files);
+    let id = running.child.id().to_string();
+    let told = std::process::Command::new("kill")
+        .args(["-HUP", &id])
+        .status();
+    assert!(told.unwrap().success());
+    in_time(async {
+        while connect(running.address, folder.certificate())
+            .await
+            .is_err()
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
