@@ -3,6 +3,8 @@
 mod access;
 mod agents;
 mod callers;
+mod limits;
+mod proxies;
 mod secret;
 mod twilio;
 mod upstream;
@@ -14,14 +16,15 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::Error;
 use crate::admin::AdminConfig;
-use crate::issuer::is_safe;
+use crate::{Error, TlsConfig};
 pub(crate) use access::LOCAL_CLIENT;
 pub use access::{Access, DEFAULT_SCOPE, IssuerConfig, LocalIssuerConfig};
 pub use agents::Agent;
 pub(crate) use callers::Standing;
 pub use callers::{Caller, NotACaller};
+pub use limits::Limit;
+pub use proxies::{ForwardedBy, Network, NotANetwork};
 pub use twilio::TwilioConfig;
 pub use upstream::{UpstreamAuth, UpstreamConfig};
 
@@ -46,6 +49,13 @@ pub struct Config {
     /// The address by which clients reach the bridge, where something is in front of it
     /// (`https://voice.example`). Proofs of keys then have to name it; otherwise, `Host`.
     pub public_url: Option<Url>,
+    /// The certificate to end TLS with; what comes is not encrypted if none.
+    pub tls: Option<TlsConfig>,
+    /// Who may say for whom it asks: proxies in front of the bridge. From anybody else, what says so
+    /// is ignored.
+    pub trusted_proxies: Vec<Network>,
+    /// How they say it.
+    pub forwarded_by: ForwardedBy,
     /// Whether a proof of a client's key counts at the mint only if it is over a nonce of the
     /// bridge's (RFC 9449 section 9).
     pub require_nonce: bool,
@@ -117,6 +127,9 @@ impl Config {
             name: None,
             agents: vec![Agent::built_in()],
             public_url: None,
+            tls: None,
+            trusted_proxies: Vec::new(),
+            forwarded_by: ForwardedBy::XForwardedFor,
             require_nonce: true,
             allowed_origins: Vec::new(),
             allowed_auth: Vec::new(),
@@ -148,23 +161,39 @@ impl Config {
 
     /// Whether these rules can be served on `address`.
     pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Error> {
+        self.faults_on(address)
+            .into_iter()
+            .next()
+            .map_or(Ok(()), Err)
+    }
+
+    /// Everything that keeps a bridge with these rules from serving, as far as that can be said
+    /// without a look at the network or into files.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Error> {
+        self.faults_on(self.listen)
+    }
+
+    fn faults_on(&self, address: SocketAddr) -> Vec<Error> {
+        let mut faults = Vec::new();
         let ttl = self.min_token_ttl..=*TOKEN_TTL.end();
         if !TOKEN_TTL.contains(&self.min_token_ttl) || !ttl.contains(&self.token_ttl) {
-            return Err(Error::TokenTtl {
+            faults.push(Error::TokenTtl {
                 shortest: self.min_token_ttl,
                 usual: self.token_ttl,
             });
         }
         if self.resume_window > MAX_RESUME_WINDOW {
-            return Err(Error::ResumeWindow {
+            faults.push(Error::ResumeWindow {
                 asked: self.resume_window,
             });
         }
-        agents::check(&self.agents)?;
-        self.admin.as_ref().map_or(Ok(()), AdminConfig::check)?;
+        faults.extend(Limit::ALL.iter().filter_map(|limit| limit.fault(self)));
+        faults.extend(agents::check(&self.agents).err());
+        faults.extend(self.admin.as_ref().and_then(|admin| admin.check().err()));
         let is_reached = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
         if let Some(url) = self.public_url.as_ref().filter(|url| !is_reached(url)) {
-            return Err(Error::PublicUrl {
+            faults.push(Error::PublicUrl {
                 address: url.to_string(),
             });
         }
@@ -175,33 +204,27 @@ impl Config {
             } else {
                 Some("Twilio needs the bridge to have a public https:// address".to_owned())
             };
-            if let Some(detail) = why {
-                return Err(Error::Twilio { detail });
-            }
+            faults.extend(why.map(|detail| Error::Twilio { detail }));
         }
-        let is_here = address.ip().is_loopback();
-        match &self.access {
-            Access::Development if !is_here => Err(Error::OpenToTheNetwork { address }),
-            Access::Local(_) if !is_here => Err(Error::LocalOnTheNetwork { address }),
-            Access::Issuers(issuers) => {
-                if issuers.is_empty() {
-                    return Err(Error::NoIssuer);
-                }
-                let is_bad = |address: &&str| !Url::parse(address).is_ok_and(|it| is_safe(&it));
-                let addresses = issuers.iter().flat_map(|it| {
-                    let keys = it.jwks_uri.as_ref().map(Url::as_str);
-                    [Some(it.issuer.as_str()), keys].into_iter().flatten()
-                });
-                match addresses.into_iter().find(is_bad) {
-                    Some(address) => Err(Error::InsecureIssuer {
-                        address: address.to_owned(),
-                    }),
-                    None => Ok(()),
-                }
-            }
-            Access::Development | Access::Local(_) | Access::Token(_) => Ok(()),
+        let unsent = self.allowed_origins.iter().filter(|it| !is_origin(it));
+        faults.extend(unsent.map(|origin| Error::Origin {
+            origin: origin.clone(),
+        }));
+        faults.extend(self.access.faults(address));
+        let is_open = matches!(self.access, Access::Development | Access::Local(_));
+        if is_open && !self.trusted_proxies.is_empty() {
+            faults.push(Error::OpenBehindProxies);
         }
+        faults
     }
+}
+
+/// Whether a browser would write an origin like this (RFC 6454 section 6.2).
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let origin = url.origin();
+        origin.is_tuple() && origin.ascii_serialization() == text
+    })
 }
 
 #[cfg(test)]
@@ -273,5 +296,32 @@ mod tests {
             config.check(config.listen),
             Err(Error::ResumeWindow { .. })
         ));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said() {
+        let mut config = open("0.0.0.0:0");
+        config.max_sessions = 0;
+        config.drain = Duration::from_secs(301);
+        config.token_grace = Duration::from_secs(301);
+        config.return_spread = Duration::from_millis(300_001);
+        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        config.allowed_origins = vec![
+            "https://phone.example/".into(),
+            "phone.example".into(),
+            "https://phone.example".into(),
+        ];
+        let faults: Vec<_> = config.faults().iter().map(ToString::to_string).collect();
+        assert_eq!(faults.len(), 8, "{faults:#?}");
+        let has = |part: &str| faults.iter().any(|fault| fault.contains(part));
+        assert!(has(
+            "the number of sessions cannot be 0: it is between 1 and 100000"
+        ));
+        assert!(has(
+            "the time to leave cannot be 301: it is between 0 and 300"
+        ));
+        assert!(has("https://phone.example/ is not an origin"));
+        assert!(has("without an access token"));
+        assert!(has("behind proxies"));
     }
 }

@@ -2,8 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::Limit;
 
 /// Why a bridge cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,39 @@ pub enum Error {
     PublicUrl {
         /// The address.
         address: String,
+    },
+    /// A browser never names an origin like this.
+    #[error(
+        "{origin} is not an origin as browsers send it, like https://phone.example or http://127.0.0.1:5173, without a path"
+    )]
+    Origin {
+        /// What was configured.
+        origin: String,
+    },
+    /// Something in front of the bridge would let everybody in.
+    #[error(
+        "a bridge behind proxies needs an access token or an issuer: whoever reaches the proxy could use it"
+    )]
+    OpenBehindProxies,
+    /// A file with a certificate or its key cannot be used.
+    #[error("the TLS file {} cannot be used: {detail}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// The key is another certificate's.
+    #[error(
+        "the key in {} does not belong to the certificate in {}, which has to be the first one of its file",
+        key.display(),
+        certificate.display()
+    )]
+    TlsMismatch {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
     },
     /// The file of the local issuer cannot be used.
     #[error("the local issuer's file {} cannot be used: {detail}", path.display())]
@@ -117,6 +153,20 @@ pub enum Error {
     ResumeWindow {
         /// The time asked for.
         asked: Duration,
+    },
+    /// A limit is outside of what makes sense.
+    #[error(
+        "{limit} cannot be {asked}: it is between {} and {}",
+        range.start(),
+        range.end()
+    )]
+    Limit {
+        /// Which one.
+        limit: Limit,
+        /// What it was to be.
+        asked: u64,
+        /// What it may be.
+        range: RangeInclusive<u64>,
     },
     /// The system gives no random numbers, and tokens need them.
     #[error("the system gives no random numbers, which access tokens need: {detail}")]

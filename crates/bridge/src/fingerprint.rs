@@ -7,8 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
-/// The address of a TCP connection, put into its requests by whoever accepted it. Behind a proxy it
-/// is the proxy's.
+/// The address of a TCP connection, put into its requests by whoever accepted it; of whom a trusted
+/// proxy asks for, where one does (`forwarded.rs`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 

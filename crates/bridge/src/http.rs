@@ -25,11 +25,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
+use crate::forwarded::believe;
 use crate::issuer::Issuers;
 use crate::local::{self, Local};
 use crate::metrics::Metrics;
 use crate::proof::{Nonces, Seen};
 use crate::registry::Registry;
+use crate::tls::Tls;
 use crate::token::{Claims, Tokens};
 use crate::twilio::{self, Phones};
 use crate::upstream::{Prompts, Remotes};
@@ -57,6 +59,8 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// One permit a session, whether its client is there or may come back.
     slots: Arc<Semaphore>,
+    /// The bridge's end of TLS, if it has one.
+    pub(crate) tls: Option<Tls>,
     /// The address it is reached by, once it is known.
     base: OnceLock<String>,
     /// Whose access tokens count, where that is not the operator's.
@@ -101,6 +105,7 @@ impl State {
         Ok(Self {
             metrics: Metrics::new(clock.unix_s()),
             clock,
+            tls: config.tls.as_ref().map(Tls::new).transpose()?,
             base: OnceLock::new(),
             issuers: match (&config.access, &local) {
                 (Access::Issuers(issuers), _) => Some(Issuers::new(issuers)?),
@@ -140,7 +145,8 @@ impl State {
 
     fn base_at(&self, address: SocketAddr) -> String {
         let public = self.config.public_url.as_ref();
-        let base = public.map_or_else(|| format!("http://{address}"), ToString::to_string);
+        let scheme = self.tls.as_ref().map_or("http", |_| "https");
+        let base = public.map_or_else(|| format!("{scheme}://{address}"), ToString::to_string);
         base.trim_end_matches('/').to_owned()
     }
 
@@ -221,6 +227,7 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(&state), next_nonce))
         .layer(from_fn_with_state(Arc::clone(&state), counting::count))
+        .layer(from_fn_with_state(Arc::clone(&state), believe))
         .with_state(state)
 }
 

@@ -54,6 +54,12 @@
 //! and `/admin/v1/…`, which lists and revokes sessions and drains the bridge. `docs/admin.md` and
 //! `docs/metrics.md` have it all.
 //!
+//! # In front of it
+//!
+//! The bridge ends TLS itself ([`Config::tls`]), or something in front of it does. Proxies say for
+//! whom they ask; those in [`Config::trusted_proxies`] are believed, anybody else is not.
+//! `docs/bridge.md` is the operator's page.
+//!
 //! # The end
 //!
 //! Clients of `offhook.v1` are told to come back ([`Config::drain`], [`Config::return_spread`])
@@ -67,16 +73,19 @@ mod credential;
 mod embedded;
 mod error;
 mod fingerprint;
+mod forwarded;
 mod http;
 mod issuer;
 mod local;
 mod metrics;
 mod proof;
 mod registry;
+mod reload;
 mod serve;
 mod session;
 mod sessions;
 mod spread;
+mod tls;
 mod token;
 mod twilio;
 mod upstream;
@@ -92,11 +101,14 @@ use tokio::task::JoinSet;
 pub use admin::AdminConfig;
 pub use config::{
     Access, Agent, AuthMethod, Caller, Config, DEFAULT_ADDRESS, DEFAULT_SCOPE, FingerprintPolicy,
-    IssuerConfig, LocalIssuerConfig, NotACaller, TwilioConfig, UpstreamAuth, UpstreamConfig,
+    ForwardedBy, IssuerConfig, Limit, LocalIssuerConfig, Network, NotACaller, NotANetwork,
+    TwilioConfig, UpstreamAuth, UpstreamConfig,
 };
 pub use embedded::Embedded;
 pub use error::Error;
+pub use reload::Reloader;
 pub use sessions::{SessionInfo, SessionState, Sessions};
+pub use tls::{Certificate, TlsConfig};
 pub use upstream::AGENT;
 
 use http::State;
@@ -113,8 +125,8 @@ impl Bridge {
     /// Prepares a bridge; nothing listens yet.
     ///
     /// # Errors
-    /// Where anyone on the network could call without a token, where the system has no entropy,
-    /// or where a prompt in this program is not a usable sound file.
+    /// Where anyone on the network could call without a token, where a certificate cannot be used,
+    /// where the system has no entropy, or where a prompt in this program is not a usable sound file.
     pub fn new(config: Config) -> Result<Self, Error> {
         config.check(config.listen)?;
         Ok(Self {
@@ -154,20 +166,26 @@ impl Bridge {
         listener.local_addr().map(Some).map_err(failed)
     }
 
-    /// The bridge as a router, to be served by someone else. Sessions on it are not told of a
-    /// shutdown, and the addresses of clients are not known.
+    /// The bridge as a router, to be served by someone else, who ends TLS too. Sessions on it are not
+    /// told of a shutdown, and the addresses of clients are not known.
     pub fn router(&self) -> axum::Router {
         self.state.listens(self.state.config.listen);
         http::router(Arc::clone(&self.state))
     }
 
-    /// Reads the keys of tokens anew ([`Config::token_keys`]): tokens of a key that is still in the file
-    /// stay valid.
-    ///
-    /// # Errors
-    /// Where the file cannot be used; the keys there were stay.
-    pub fn reload(&self) -> Result<(), Error> {
-        self.state.tokens.reload()
+    /// What has its files read anew, while it serves.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        Reloader {
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// Its certificate, to have it read anew; none where it does not end TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Certificate> {
+        let tls = self.state.tls.as_ref();
+        tls.map(|tls| tls.certificate.clone())
     }
 
     /// Its sessions, to look at and to revoke.

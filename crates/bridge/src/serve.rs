@@ -9,8 +9,10 @@ use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -31,6 +33,11 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let service = router(Arc::clone(&state));
+    // Ends with this function.
+    let mut watched = JoinSet::new();
+    if let Some(tls) = &state.tls {
+        watched.spawn(tls.certificate.clone().watch(state.clock));
+    }
     accept(&state, &listener, &service, shutdown).await;
     info!(sessions = state.sessions(), "closing");
     let drain = state.config.drain;
@@ -97,6 +104,21 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "small messages may be delayed on this connection");
     }
+    match &state.tls {
+        None => talk(&state, stream, service).await,
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => talk(&state, stream, service).await,
+            Err(error) => debug!(%error, "a connection did not get through its TLS handshake"),
+        },
+    }
+    drop(permit);
+}
+
+/// What is said on a connection.
+async fn talk<S>(state: &State, stream: S, service: axum::Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -115,5 +137,4 @@ async fn connection(
     if let Err(error) = ended {
         debug!(%error, "a connection ended badly");
     }
-    drop(permit);
 }

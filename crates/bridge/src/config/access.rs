@@ -1,10 +1,15 @@
 //! Who may mint tokens and open sessions.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
+
+use crate::Error;
+use crate::issuer::is_safe;
 
 /// The scope that an access token has to have unless configured otherwise.
 pub const DEFAULT_SCOPE: &str = "offhook.call";
@@ -24,14 +29,40 @@ pub enum Access {
     Local(LocalIssuerConfig),
 }
 
+impl Access {
+    /// What keeps these from being let in at `address`.
+    pub(super) fn faults(&self, address: SocketAddr) -> Vec<Error> {
+        let is_here = address.ip().is_loopback();
+        match self {
+            Self::Development if !is_here => vec![Error::OpenToTheNetwork { address }],
+            Self::Local(_) if !is_here => vec![Error::LocalOnTheNetwork { address }],
+            Self::Issuers(issuers) if issuers.is_empty() => vec![Error::NoIssuer],
+            Self::Issuers(issuers) => {
+                let addresses = issuers.iter().flat_map(|it| {
+                    let keys = it.jwks_uri.as_ref().map(Url::as_str);
+                    [Some(it.issuer.as_str()), keys].into_iter().flatten()
+                });
+                let bad = addresses.filter(|it| !Url::parse(it).is_ok_and(|it| is_safe(&it)));
+                let fault = |address: &str| Error::InsecureIssuer {
+                    address: address.to_owned(),
+                };
+                bad.map(fault).collect()
+            }
+            Self::Development | Self::Local(_) | Self::Token(_) => Vec::new(),
+        }
+    }
+}
+
 /// An issuer of access tokens: JSON Web Tokens as RFC 9068 has them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// Its identifier, an address, exactly as its tokens name it (`iss`).
     pub issuer: String,
     /// What its tokens name as `aud` if they are for this bridge.
     pub audience: String,
     /// The scope that they have to have.
+    #[serde(default = "default_scope")]
     pub scope: String,
     /// The client that softphones sign in as.
     pub client_id: String,
@@ -49,11 +80,15 @@ impl IssuerConfig {
         Self {
             issuer: issuer.into(),
             audience: audience.into(),
-            scope: DEFAULT_SCOPE.to_owned(),
+            scope: default_scope(),
             client_id: client_id.into(),
             jwks_uri: None,
         }
     }
+}
+
+fn default_scope() -> String {
+    DEFAULT_SCOPE.to_owned()
 }
 
 /// The issuer inside the bridge, for development and tests. Its client is `offhook`.

@@ -9,13 +9,15 @@ use url::Url;
 pub(crate) struct Target {
     /// What clients reach this bridge by, where that is known.
     base: Option<Url>,
-    /// `Host`, otherwise.
+    /// `https` or `http`, where it is known by which of them the request came.
+    scheme: Option<String>,
+    /// `Host`, without a base.
     host: String,
     path: String,
 }
 
 impl Target {
-    /// The target of a request.
+    /// The target of a request. If its address has a scheme, that is the one the client used.
     pub(crate) fn new(base: Option<&Url>, headers: &HeaderMap, uri: &Uri) -> Self {
         let host = headers
             .get(header::HOST)
@@ -23,6 +25,7 @@ impl Target {
         let host = host.or_else(|| uri.authority().map(Authority::as_str));
         Self {
             base: base.cloned(),
+            scheme: uri.scheme_str().map(ToOwned::to_owned),
             host: host.unwrap_or_default().to_owned(),
             path: uri.path().to_owned(),
         }
@@ -42,7 +45,8 @@ impl Target {
                 let prefix = base.path().trim_end_matches('/');
                 (base.clone(), format!("{prefix}{}", self.path))
             }
-            // Whether it came by TLS is known to whoever ended that.
+            None if self.scheme.as_ref().is_some_and(|it| it != said.scheme()) => return false,
+            // Without a scheme, it is known to whoever ended TLS whether it came by that.
             None => match Url::parse(&format!("{}://{}/", said.scheme(), self.host)) {
                 Ok(base) => (base, self.path.clone()),
                 Err(_) => return false,
@@ -83,6 +87,13 @@ mod tests {
         ] {
             assert_eq!(target.is(htu), good, "{htu}");
         }
+    }
+
+    #[test]
+    fn a_scheme_that_is_known_counts() {
+        let target = target(None, "bridge.example", "https://bridge.example/v1/agents");
+        assert!(target.is("https://bridge.example/v1/agents"));
+        assert!(!target.is("http://bridge.example/v1/agents"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::operator::TOKEN;
 use crate::prover::Prover;
 use crate::rig::{Client, KEY, answer};
 
-fn program(arguments: &[&str], token: Option<&str>) -> Command {
+pub(crate) fn program(arguments: &[&str], token: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offhook-bridge"));
     command.arg("serve").args(arguments);
     command.env_remove("OFFHOOK_BRIDGE_ACCESS_TOKEN");
@@ -94,20 +94,21 @@ fn a_list_of_agents_is_read_or_its_fault_is_named() {
 }
 
 /// A running program, ended if a test fails.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-    log: ChildStderr,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) log: ChildStderr,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap();
+        let (_, address) = address.split_once("://").unwrap();
         Self {
             address: address.parse().unwrap(),
             log: child.stderr.take().unwrap(),
@@ -200,7 +201,7 @@ fn the_admin_listener_is_not_open_to_the_network() {
     assert!(refused(&output.unwrap()).contains("admin token is empty"));
     let missing = [&away[..], &["--admin-token-file", "/nowhere"]].concat();
     let said = refused(&program(&missing, Some(KEY)).output().unwrap());
-    assert!(said.contains("cannot be read from /nowhere"), "{said}");
+    assert!(said.contains("/nowhere cannot be read"), "{said}");
 }
 
 #[cfg(unix)]

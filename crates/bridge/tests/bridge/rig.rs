@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use offhook_bridge::{Access, Bridge, Config, Sessions};
+use offhook_bridge::{Access, Bridge, Certificate, Config, Sessions};
 use offhook_proto::Close;
 use offhook_proto::wire::{decode_pcm16, encode_pcm16};
 use reqwest::{Method, RequestBuilder};
@@ -29,6 +29,7 @@ pub(crate) struct Rig {
     pub(crate) sessions: Sessions,
     /// Where the operator asks, if anywhere.
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) certificate: Option<Certificate>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -45,7 +46,7 @@ impl Rig {
         let listener = bridge.bind().await.unwrap();
         let address = listener.local_addr().unwrap();
         let admin = bridge.bind_admin().await.unwrap();
-        let sessions = bridge.sessions();
+        let (sessions, certificate) = (bridge.sessions(), bridge.certificate());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let shutdown = async move { drop(stopped.await) };
@@ -55,6 +56,7 @@ impl Rig {
             address,
             sessions,
             admin,
+            certificate,
             stop,
             served,
         }
