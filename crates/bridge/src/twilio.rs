@@ -135,10 +135,18 @@ impl Phones {
         Place::New(sender, arrived)
     }
 
-    /// A call is over. Twilio hangs up if it asks again and it `ended` here.
+    /// A call is over, and takes no more streams. Twilio hangs up if it asks again and it `ended`
+    /// here.
     fn over(&self, now: u64, call_sid: &str, ended: bool) {
         let mut inner = self.lock();
-        inner.calls.remove(call_sid);
+        // Another one may have begun under its name.
+        if inner
+            .calls
+            .get(call_sid)
+            .is_some_and(mpsc::Sender::is_closed)
+        {
+            inner.calls.remove(call_sid);
+        }
         if ended && inner.ended.len() < MOST {
             inner.ended.insert(call_sid.to_owned(), now);
         }
@@ -213,6 +221,22 @@ mod tests {
         assert!(token(&phones, 11, "CA2").is_some());
         assert!(token(&phones, 10 + ENDED_FOR, "CA1").is_some());
         assert_eq!(phones.lock().announced.len(), 1, "the older one is stale");
+    }
+
+    #[test]
+    fn a_call_that_began_anew_is_not_forgotten_with_the_one_before() {
+        let phones = phones();
+        let begun = || match phones.call("CA1") {
+            Place::New(_, arrivals) => Some(arrivals),
+            Place::There(_) => None,
+        };
+        drop(begun());
+        let second = begun().unwrap();
+        phones.over(10, "CA1", false);
+        assert!(begun().is_none(), "it is there");
+        drop(second);
+        phones.over(10, "CA1", false);
+        assert!(phones.lock().calls.is_empty());
     }
 
     #[test]

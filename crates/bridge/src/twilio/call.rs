@@ -48,6 +48,7 @@ pub(super) async fn run(
         Ok(call) => call,
         Err(error) => {
             warn!(call = call_sid, %error, "the system gives no random numbers");
+            drop(arrivals);
             return forget(&state, &call_sid, true);
         }
     };
@@ -74,6 +75,7 @@ pub(super) async fn run(
         }
     };
     info!(call = call_sid, counts = ?call.leg.counts(), "a phone call is over");
+    drop(arrivals);
     forget(&state, &call_sid, ended);
 }
 

@@ -136,6 +136,7 @@ fn hand_over(state: &Arc<State>, arrived: Arrived) -> Option<Refused> {
         Place::There(sender) => sender,
         Place::New(sender, arrivals) => {
             let Some(slot) = state.slot() else {
+                drop(arrivals);
                 phones.over(now, &call_sid, true);
                 return refused(arrived, Close::OVERLOADED, "server.full");
             };

@@ -259,21 +259,23 @@ impl Remote {
             ServerEvent::Error(error) => {
                 let about = error.error.event_id.as_deref();
                 if self.updates.refused(about) {
-                    let said = error.error.message;
+                    let code = error.error.code;
                     warn!(
                         session = self.session_id,
-                        said, "the upstream refuses the agent's settings"
+                        code, "the upstream refuses the agent's settings"
                     );
                 } else {
                     self.say(error);
                 }
             }
             ServerEvent::SpeechStarted(mut started) => {
-                started.audio_start_ms += self.begins_at_ms;
+                let start = &mut started.audio_start_ms;
+                *start = start.saturating_add(self.begins_at_ms);
                 self.say(started);
             }
             ServerEvent::SpeechStopped(mut stopped) => {
-                stopped.audio_end_ms += self.begins_at_ms;
+                let end = &mut stopped.audio_end_ms;
+                *end = end.saturating_add(self.begins_at_ms);
                 self.say(stopped);
             }
             event => {
@@ -309,7 +311,8 @@ impl Remote {
             }
             State::Ended(end) => {
                 if !matches!(end, End::FarEnd | End::HungUp) {
-                    warn!(session = self.session_id, ?end, "the upstream is over");
+                    let end = ending::logged(&end);
+                    warn!(session = self.session_id, end, "the upstream is over");
                     self.breaker.failed(self.clock.now());
                 }
                 if let Some(detail) = ending::told(&end) {

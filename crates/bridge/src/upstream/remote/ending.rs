@@ -61,6 +61,22 @@ pub(super) fn close(end: &End) -> Close {
     }
 }
 
+/// What the operator is told, in words that no server has chosen: one might repeat the key.
+pub(super) fn logged(end: &End) -> String {
+    match end {
+        End::Closed { close, error } => {
+            let code = error.as_ref().and_then(|error| error.code.as_deref());
+            format!(
+                "it closed with {} ({})",
+                close.code,
+                code.unwrap_or("no error")
+            )
+        }
+        End::Failed(Failure::Refused { status, .. }) => format!("it answered with {status}"),
+        other => format!("{other:?}"),
+    }
+}
+
 fn is_busy(failure: &Failure) -> bool {
     matches!(
         failure,
@@ -85,6 +101,7 @@ mod tests {
         let told = told(&refused).expect("it is told");
         assert_eq!(told.code.as_deref(), Some("upstream_refused"));
         assert!(!told.message.contains("key"));
+        assert_eq!(logged(&refused), "it closed with 3000 (no error)");
         assert!(is_ours(&ErrorDetail::invalid_request(
             "invalid_api_key",
             ""
@@ -102,6 +119,7 @@ mod tests {
             retry_after: None,
             detail: String::new(),
         });
+        assert_eq!(logged(&busy), "it answered with 429");
         let frame = close(&busy);
         assert_eq!(frame.code, Close::OVERLOADED);
         assert_eq!(frame.reason, "upstream.busy;retry_after_ms=5000");
