@@ -5,9 +5,12 @@
     reason = "a command line tool talks through its terminal; no other module here prints"
 )]
 
+use std::io::Write as _;
+
 /// Prints one line.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    // A terminal that went away is no reason to leave what runs alone.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Announces a step of a longer command.

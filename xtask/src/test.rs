@@ -72,7 +72,13 @@ pub(crate) fn test(options: &Options) -> Result<ExitCode> {
         say::line(&format!("{title} {}", report.line()));
         Some(report)
     });
-    Ok(summary::summarise(&reports, total.elapsed()))
+    let code = summary::summarise(&reports, total.elapsed());
+    if reports.len() < stages.len() {
+        let left = stages.len() - reports.len();
+        say::line(&format!("interrupted: {left} stages were not run"));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(code)
 }
 
 fn chosen(stages: Vec<Stage>, only: &[String]) -> Result<Vec<Stage>> {

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::admin::AdminConfig;
 use crate::{Error, TlsConfig};
@@ -212,7 +212,14 @@ impl Config {
         }));
         faults.extend(self.access.faults(address));
         let is_open = matches!(self.access, Access::Development | Access::Local(_));
-        if is_open && !self.trusted_proxies.is_empty() {
+        let is_away = |url: &Url| match url.host() {
+            Some(Host::Domain(name)) => name != "localhost",
+            Some(Host::Ipv4(address)) => !address.is_loopback(),
+            Some(Host::Ipv6(address)) => !address.is_loopback(),
+            None => false,
+        };
+        let is_public = self.public_url.as_ref().is_some_and(is_away);
+        if is_open && (is_public || !self.trusted_proxies.is_empty()) {
             faults.push(Error::OpenBehindProxies);
         }
         faults

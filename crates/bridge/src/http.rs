@@ -12,16 +12,18 @@ mod upgrade;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{self, DefaultBodyLimit};
 use axum::http::HeaderValue;
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use offhook_proto::Time;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::fingerprint::{Mismatch, Sender};
@@ -44,6 +46,8 @@ pub(crate) use upgrade::{switching, websocket_key};
 
 /// The largest body of a mint request, in bytes.
 const MAX_BODY: usize = 16 * 1024;
+/// How long a request may take from its head to its answer; its issuer may have to be asked for keys.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connections that are not sessions: requests in progress, idle keep-alive.
 pub(crate) const MAX_REQUESTS: usize = 128;
 
@@ -225,10 +229,19 @@ pub(crate) fn router(state: Arc<State>) -> axum::Router {
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(in_time))
         .layer(from_fn_with_state(Arc::clone(&state), next_nonce))
         .layer(from_fn_with_state(Arc::clone(&state), counting::count))
         .layer(from_fn_with_state(Arc::clone(&state), believe))
         .with_state(state)
+}
+
+/// Gives up on a request whose body does not come: it would keep its connection from others.
+async fn in_time(request: extract::Request, next: Next) -> Response {
+    match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::too_slow().into_response(),
+    }
 }
 
 /// Tells whoever proves a key what the next proof has to be over (RFC 9449 section 8.2).

@@ -16,6 +16,7 @@ mod stream;
 mod webhook;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::routing::{get, post};
@@ -36,7 +37,6 @@ const ENDED_FOR: u64 = 300;
 const MOST: usize = 10_000;
 
 /// What all phone calls of a bridge share.
-#[derive(Debug)]
 pub(crate) struct Phones {
     verifier: Verifier,
     /// The bridge's address for Twilio, without a slash at its end.
@@ -45,7 +45,7 @@ pub(crate) struct Phones {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     /// Streams that were announced, by their token.
     announced: HashMap<String, Announced>,
@@ -55,7 +55,6 @@ struct Inner {
     ended: HashMap<String, u64>,
 }
 
-#[derive(Debug)]
 struct Announced {
     call_sid: String,
     agent: String,
@@ -63,7 +62,6 @@ struct Announced {
 }
 
 /// What is to be done with a call that Twilio asks about.
-#[derive(Debug)]
 enum Next {
     /// It ended here.
     HangUp,
@@ -162,6 +160,15 @@ impl Inner {
     fn forget(&mut self, now: u64) {
         self.announced.retain(|_, announced| announced.until > now);
         self.ended.retain(|_, at| *at + ENDED_FOR > now);
+    }
+}
+
+impl fmt::Debug for Phones {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Streams are announced by their tokens.
+        f.debug_struct("Phones")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 

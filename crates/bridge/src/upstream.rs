@@ -2,7 +2,7 @@
 
 pub(crate) mod agent;
 mod breaker;
-mod remote;
+pub(crate) mod remote;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -82,6 +82,10 @@ pub(crate) async fn mint(
 
 fn request(endpoint: &Endpoint, order: Order<'_>) -> Result<Request<Bytes>, Failure> {
     let mut body = json!({ "session": { "type": "realtime", "model": order.agent } });
+    // A bridge has agents, and takes any model's name.
+    if !order.agent.is_empty() {
+        body["session"]["agent"] = order.agent.into();
+    }
     if let Some(session) = order.session {
         body["session"]["id"] = session.into();
     }
@@ -174,13 +178,17 @@ pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure 
     }
 }
 
+/// The longest wait that a server can ask for. No call lasts through it.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// In seconds, or as a date by the server's clock (RFC 9110 section 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?;
     let seconds = value.to_str().ok().and_then(|text| text.parse().ok());
-    seconds
+    let after = seconds
         .map(Duration::from_secs)
-        .or_else(|| Some(http_date(value)?.saturating_sub(server_time(headers)?)))
+        .or_else(|| Some(http_date(value)?.saturating_sub(server_time(headers)?)));
+    after.map(|after| after.min(LONGEST_WAIT))
 }
 
 /// What a broken exchange means: a connection that broke, or something else than HTTP at the far end.

@@ -143,13 +143,13 @@ async fn tokens_are_for_a_session_and_not_shared_with_another() {
     let service = Service::start(Reuse::UntilExpiry).await;
     let first = service.ask(None).await;
     let asked = service.asked().await;
-    let session = serde_json::json!({ "type": "realtime", "model": "sales" });
+    let session = serde_json::json!({ "type": "realtime", "model": "sales", "agent": "sales" });
     assert_eq!(asked.body["session"], session);
     let resume = service.ask(Some("sess_1")).await;
     asked.give("new", 60).await;
     assert_eq!(had(first).await, "new");
     let asked = service.asked().await;
-    let session = serde_json::json!({ "type": "realtime", "model": "sales", "id": "sess_1" });
+    let session = serde_json::json!({ "type": "realtime", "model": "sales", "agent": "sales", "id": "sess_1" });
     assert_eq!(asked.body["session"], session);
     asked.give("resumed", 60).await;
     assert_eq!(had(resume).await, "resumed");

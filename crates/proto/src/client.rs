@@ -28,6 +28,7 @@ mod plain_input;
 mod policy;
 mod receive;
 mod renewal;
+mod settings;
 mod takeover;
 mod verdict;
 mod watch;
@@ -44,11 +45,12 @@ use line::{Away, Handover};
 use link::{Link, Session};
 use outbox::Outbox;
 use policy::Policy;
+use settings::Settings;
 use takeover::Handovers;
 use verdict::Strikes;
 
 use crate::random::Random;
-use crate::wire::client::{Played, SessionUpdate};
+use crate::wire::client::Played;
 use crate::wire::{ClientEvent, Envelope};
 use crate::{Conn, Ids, Time};
 
@@ -97,8 +99,7 @@ pub struct Client {
     outbox: Outbox,
     pace: Pace,
     history: History,
-    /// The session's settings as the caller last changed them.
-    settings: Option<SessionUpdate>,
+    settings: Settings,
     /// Items that a new session was told and echoes.
     echoes: BTreeSet<String>,
     /// Items that it was told in writing: it has no audio of them that could be cut.
@@ -137,7 +138,7 @@ impl Client {
             outbox: Outbox::new(config.window),
             pace: Pace::default(),
             history: History::default(),
-            settings: None,
+            settings: Settings::default(),
             echoes: BTreeSet::new(),
             told: BTreeSet::new(),
             refreshes: VecDeque::new(),
@@ -226,18 +227,11 @@ impl Client {
         if matches!(self.phase, Phase::Closing { .. } | Phase::Ended) {
             return;
         }
-        match &mut event {
-            // The same item in every session, and known here before the far end echoes it.
-            ClientEvent::ConversationItemCreate(create) if create.item.id.is_empty() => {
-                create.item.id = self.ids.next("item");
-            }
-            ClientEvent::SessionUpdate(update) => {
-                let settings = self.settings.get_or_insert_default();
-                let changes = update.session.iter();
-                let changes = changes.map(|(name, value)| (name.clone(), value.clone()));
-                settings.session.extend(changes);
-            }
-            _ => {}
+        // The same item in every session, and known here before the far end echoes it.
+        if let ClientEvent::ConversationItemCreate(create) = &mut event
+            && create.item.id.is_empty()
+        {
+            create.item.id = self.ids.next("item");
         }
         self.history.note(&event);
         if let ClientEvent::ConversationItemTruncate(cut) = &event
@@ -252,6 +246,9 @@ impl Client {
         }
         let kind = String::from(event.kind());
         let event_id = event_id.unwrap_or_else(|| self.ids.next("event"));
+        if let ClientEvent::SessionUpdate(update) = &event {
+            self.settings.ask(&event_id, &update.session);
+        }
         if self.outbox.push_control(event_id, event) {
             self.pump(now);
         } else {

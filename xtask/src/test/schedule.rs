@@ -34,6 +34,7 @@ pub(super) fn run<'s>(
     thread::scope(|scope| {
         for _ in 0..LANES {
             scope.spawn(|| {
+                let _leaves = Leaves(&board);
                 while let Some((index, turn)) = board.next() {
                     board.done(index, take(&stages[index], index, turn));
                 }
@@ -53,6 +54,18 @@ struct Board<'s> {
     stages: &'s [Stage],
     state: Mutex<State>,
     changed: Condvar,
+}
+
+/// Whoever leaves in the middle of a stage, by a panic, keeps nobody waiting.
+struct Leaves<'b, 's>(&'b Board<'s>);
+
+impl Drop for Leaves<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.locked().ended = true;
+            self.0.changed.notify_all();
+        }
+    }
 }
 
 struct State {
@@ -153,6 +166,7 @@ fn needs(stage: &Stage, stages: &[Stage], places: &[Place]) -> Needs {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::path::Path;
     use std::sync::mpsc::sync_channel;
     use std::time::Duration;
@@ -241,6 +255,14 @@ mod tests {
         assert_eq!(choose(&stages, &places(done)), Some((1, Turn::Run)));
         let calls = vec![Place::Waits, Place::Runs, Place::Waits];
         assert_eq!(choose(&stages, &calls), None, "nothing begins beside it");
+    }
+
+    #[test]
+    fn a_lane_that_panics_keeps_nobody_waiting() {
+        let stages = [stage("one", &[]), stage("two", &[])];
+        let run = || run(&stages, |_, _, _| panic!("as asked for"));
+        let panicked = catch_unwind(AssertUnwindSafe(run));
+        assert!(panicked.is_err());
     }
 
     #[test]

@@ -87,13 +87,11 @@ impl Standing {
             return true;
         };
         match caller {
-            Caller::User(name) => {
-                name == sub
-                    || name
-                        .strip_prefix(issuer.as_str())
-                        .and_then(|rest| rest.strip_prefix('#'))
-                        .is_some_and(|rest| rest == sub)
-            }
+            // A name that says an issuer is that issuer's user, and nobody who is called like that.
+            Caller::User(name) => match name.split_once('#') {
+                Some(_) => *name == format!("{issuer}#{sub}"),
+                None => name == sub,
+            },
             Caller::Group(name) => groups.contains(name),
             Caller::Role(name) => roles.contains(name),
             Caller::Scope(name) => scopes.contains(name),
@@ -139,6 +137,14 @@ mod tests {
             assert!(!anna.is_among(&[rule(is_not)]), "{is_not}");
         }
         assert!(anna.is_among(&[]));
+        let posing = Standing::User {
+            issuer: "https://other.example".to_owned(),
+            sub: "https://login.example#anna".to_owned(),
+            groups: Vec::new(),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+        };
+        assert!(!posing.is_among(&[rule("user:https://login.example#anna")]));
         assert!(Standing::Operator.is_among(&[rule("group:none")]));
     }
 

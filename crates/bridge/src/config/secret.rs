@@ -29,8 +29,14 @@ impl<'a> Place<'a> {
 pub(super) fn read(what: &str, place: &Place<'_>) -> Result<SecretString, String> {
     let (text, shown) = match place {
         Place::Env(name) => {
-            let missing = |error| format!("its {what} is not in the variable {name}: {error}");
-            (env::var(name).map_err(missing)?, (*name).to_owned())
+            // The error would show what it holds.
+            let text = env::var(name).map_err(|error| match error {
+                env::VarError::NotPresent => format!("its {what} is not in the variable {name}"),
+                env::VarError::NotUnicode(_) => {
+                    format!("its {what} in the variable {name} is not text")
+                }
+            })?;
+            (text, (*name).to_owned())
         }
         Place::File(path) => {
             let shown = path.display().to_string();

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::secret::{Place, read};
+use crate::upstream::remote::pins::speaks_pcm;
 
-/// The longest a session of the OpenAI API lives, in s; the bridge moves on before.
-const LONGEST: u64 = 60 * 60;
+/// A session of the OpenAI API lives for an hour, and the bridge waits for up to four minutes for a
+/// moment when nobody speaks before it moves on; in s.
+const LATEST: u64 = 56 * 60;
 /// When it moves on unless told otherwise, in s.
 const ROTATE_AFTER: u64 = 55 * 60;
 
@@ -41,7 +43,7 @@ pub struct UpstreamConfig {
     #[serde(default)]
     pub overridable: Vec<String>,
     /// A new session takes over after this long, in s, at the next moment when nobody speaks; 3300
-    /// if not given, and below 3600, as sessions there end after an hour.
+    /// if not given, and 3360 at most, as sessions there end after an hour.
     #[serde(default = "rotate_after")]
     pub rotate_after: u64,
 }
@@ -93,11 +95,16 @@ impl UpstreamConfig {
         if self.model.trim().is_empty() {
             return Some("its upstream has no model".to_owned());
         }
-        if !(1..LONGEST).contains(&self.rotate_after) {
+        if !(1..=LATEST).contains(&self.rotate_after) {
             let asked = self.rotate_after;
             return Some(format!(
-                "its upstream's session cannot be replaced after {asked} s: 1 to 3599 s make sense"
+                "its upstream's session cannot be replaced after {asked} s: 1 to {LATEST} s make sense"
             ));
+        }
+        if !speaks_pcm(&self.session) {
+            let why =
+                "its upstream's session is not in \"audio/pcm\" at 24000 Hz, the one format here";
+            return Some(why.to_owned());
         }
         let missing = |path: &&String| at(&self.session, path).is_none();
         if let Some(path) = self.overridable.iter().find(missing) {

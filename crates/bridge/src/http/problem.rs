@@ -170,6 +170,16 @@ impl Problem {
         )
     }
 
+    /// The body of a request did not come in time. Nothing more is read from the connection.
+    pub(super) fn too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "The request did not come whole in time.",
+        )
+        .with_header(header::CONNECTION, HeaderValue::from_static("close"))
+    }
+
     pub(super) fn bad_credential() -> Self {
         Self::unauthorised("invalid_api_key", "The credential is not valid here.")
     }

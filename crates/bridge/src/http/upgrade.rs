@@ -1,6 +1,7 @@
 //! `GET /v1/realtime`: from a request to a connection that has its session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
@@ -19,6 +21,9 @@ use super::{State, first_message};
 use crate::credential::Credential;
 use crate::fingerprint::Peer;
 use crate::session::{Newcomer, Pass, Socket};
+
+/// How long a client may leave the answer to its upgrade unread.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn realtime(
     extract::State(state): extract::State<Arc<State>>,
@@ -67,14 +72,18 @@ pub(crate) fn switching(key: HeaderValue) -> Response {
 }
 
 async fn enter(state: Arc<State>, upgrade: OnUpgrade, pass: Pass) {
-    match upgrade.await {
-        Ok(upgraded) => {
+    match timeout(UPGRADE_TIMEOUT, upgrade).await {
+        Ok(Ok(upgraded)) => {
             let socket = Socket::new(TokioIo::new(upgraded), None).await;
             state.registry.enter(&state, Newcomer { socket, pass });
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             state.metrics.refused(LEFT);
             debug!(%error, "the client left before its upgrade");
+        }
+        Err(_) => {
+            state.metrics.refused(LEFT);
+            debug!("the client left the answer to its upgrade unread");
         }
     }
 }

@@ -83,7 +83,15 @@ impl<'a> Document<'a> {
 }
 
 /// Words in the names of what nobody should see.
-const SECRETS: [&str; 5] = ["token", "secret", "pass", "api_key", "credential"];
+const SECRETS: [&str; 7] = [
+    "token",
+    "secret",
+    "pass",
+    "key",
+    "credential",
+    "auth",
+    "bearer",
+];
 
 /// A line of the file, up to the first thing in it whose name sounds like a secret's. It may be
 /// printed into a log.
@@ -95,7 +103,9 @@ fn without_secrets(line: &str) -> String {
         let end = at + word.len();
         let has_value = line[end.min(line.len())..].chars().any(is_word) || word.len() > name.len();
         let sounds = SECRETS.iter().any(|secret| name.contains(secret));
-        let is_path = name.ends_with("_file") || name == "tokens";
+        // Where a secret is may be seen.
+        let is_path = ["_file", "_env"].iter().any(|end| name.ends_with(end));
+        let is_path = is_path || ["tokens", "allowed_auth"].contains(&name.as_str());
         if sounds && !is_path && has_value && !line.trim_start().starts_with('[') {
             return format!("{}{} …", &line[..at], &line[at..at + name.len()]);
         }
@@ -138,6 +148,10 @@ mod tests {
             ("token \"abc\"", "token …"),
             ("access = { token = \"abc\" }", "access = { token …"),
             ("  Api_Key=\"abc", "  Api_Key …"),
+            ("key = \"sk-1\"", "key …"),
+            ("authorization = \"Bearer 1\"", "authorization …"),
+            ("key_env = \"KEY\"", "key_env = \"KEY\""),
+            ("allowed_auth = [\"query\"]", "allowed_auth = [\"query\"]"),
             ("token_file = \"a/b\"", "token_file = \"a/b\""),
             ("ttl = 5", "ttl = 5"),
             ("[tokens]", "[tokens]"),

@@ -44,14 +44,26 @@ impl Environment {
     /// The variables that look like settings of these sections, and are none of these.
     pub(super) fn unknown(&self, sections: &[&str], settings: &[&str]) -> Vec<&str> {
         let is_known = |name: &str| settings.iter().any(|setting| variable(setting) == name);
-        // Others may well be there: Kubernetes sets OFFHOOK_BRIDGE_PORT for a service of that name.
+        // Others may well be there: Kubernetes sets OFFHOOK_BRIDGE_PORT for a service of that name,
+        // and OFFHOOK_BRIDGE_ADMIN_PORT for one that is called offhook-bridge-admin.
         let is_meant = |name: &str| {
             let mut prefixes = sections.iter().map(|section| variable(section) + "_");
-            prefixes.any(|prefix| name.starts_with(&prefix))
+            prefixes.any(|prefix| {
+                let rest = name.strip_prefix(&prefix);
+                rest.is_some_and(|rest| !is_of_kubernetes(rest))
+            })
         };
         let names = self.variables.keys().map(String::as_str);
         names.filter(|it| is_meant(it) && !is_known(it)).collect()
     }
+}
+
+/// Whether Kubernetes ends the name of a service's variable so.
+fn is_of_kubernetes(rest: &str) -> bool {
+    rest == "PORT"
+        || ["SERVICE_HOST", "SERVICE_PORT", "PORT_"]
+            .iter()
+            .any(|it| rest.starts_with(it))
 }
 
 /// The variable of a setting: `OFFHOOK_BRIDGE_TOKENS_TTL` of `tokens.ttl`.

@@ -32,7 +32,7 @@ fn meant<'a>(fault: &'a Error, config: &Config) -> (&'static [&'static str], Opt
         }
         Error::PublicUrl { .. } => (&["server.public_url"], None),
         Error::Origin { origin } => (&["server.allowed_origins"], Some(origin)),
-        Error::OpenBehindProxies => (&["server.trusted_proxies"], None),
+        Error::OpenBehindProxies => (&["server.trusted_proxies", "server.public_url"], None),
         Error::InsecureIssuer { address } => (&["access.issuers"], Some(address)),
         Error::Agents { .. } => (&["agents", "server.agents_file"], None),
         Error::TokenTtl { .. } => (&["tokens.ttl", "tokens.min_ttl"], None),

@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
                 }
                 Err(error) => {
                     let span = error.span().unwrap_or_else(|| table.span());
-                    let what = format!("{setting}: {}", error.message());
+                    let what = format!("{setting}: {}", unquoted(error.message()));
                     self.problems.push((Some(span), what));
                 }
             }
@@ -313,5 +313,47 @@ impl<'a> Reader<'a> {
             self.problems.push((Some(value.span()), what));
         }
         given
+    }
+}
+
+/// What a parser says of a value, without the value: it may be a secret in the wrong place. Names of
+/// fields are kept.
+fn unquoted(message: &str) -> String {
+    for start in ["unknown variant `", "invalid value: ", "invalid type: "] {
+        if let Some((_, rest)) = message.split_once(start) {
+            let expected = rest.rsplit_once("expected ").map(|(_, expected)| expected);
+            let kind = start.trim_end_matches([' ', ':', '`']);
+            return match expected {
+                Some(expected) => format!("{kind}, expected {expected}"),
+                None => kind.to_owned(),
+            };
+        }
+    }
+    message.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unquoted;
+
+    #[test]
+    fn what_was_written_is_not_repeated() {
+        for (said, left) in [
+            (
+                "unknown variant `sk-1`, expected `bearer` or `api-key`",
+                "unknown variant, expected `bearer` or `api-key`",
+            ),
+            (
+                "invalid type: string \"sk-1\", expected a sequence",
+                "invalid type, expected a sequence",
+            ),
+            (
+                "unknown field `key`, expected `url`",
+                "unknown field `key`, expected `url`",
+            ),
+            ("missing field `id`", "missing field `id`"),
+        ] {
+            assert_eq!(unquoted(said), left);
+        }
     }
 }

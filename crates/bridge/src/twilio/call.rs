@@ -1,11 +1,12 @@
 //! One phone call: the loop between its streams, its leg and what answers it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use offhook_proto::wire::client::{
     ConversationItemCreate, ConversationItemTruncate, ResponseCancel, ResponseCreate,
 };
-use offhook_proto::wire::{ClientEvent, ContentPart, Item, ServerEvent, decode_pcm16};
+use offhook_proto::wire::{ClientEvent, ContentPart, Envelope, Item, ServerEvent, decode_pcm16};
 use offhook_proto::{Close, Conn, Frame, Protocol, Time};
 use offhook_telephony::leg::{self, Audio, Codec, Leg};
 use offhook_telephony::message::{Event, Message};
@@ -24,6 +25,10 @@ const INBOX: usize = 8;
 /// So much of what the agent says may be unheard before it is left unread, in s: less than the leg
 /// keeps.
 const MOST_UNHEARD: u64 = 240;
+/// How long a call is kept without a stream at least: the first one is on its way when it begins.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
+/// The id of the events that ask for an answer.
+const OUR_ASK: &str = "event_offhook_answer";
 
 /// A stream that has started.
 pub(super) struct Arrived {
@@ -101,8 +106,10 @@ struct Call {
     last: u32,
     /// The agent was asked to speak first.
     greeted: bool,
-    /// A response is being made.
+    /// A response is being made, or was asked for.
     responds: bool,
+    /// A key was pressed meanwhile, and is to be answered then.
+    owes_key: bool,
     inbox: Inbox,
     room: Arc<Notify>,
     slot: Arc<OwnedSemaphorePermit>,
@@ -127,7 +134,7 @@ impl Call {
         let config = leg::Config {
             // What every upstream takes.
             hears: Codec::Pcm24k,
-            window: state.config.resume_window,
+            window: state.config.resume_window.max(SHORTEST_WINDOW),
             ..leg::Config::default()
         };
         Ok(Self {
@@ -137,6 +144,7 @@ impl Call {
             last: 0,
             greeted: false,
             responds: false,
+            owes_key: false,
             inbox,
             room: Arc::default(),
             slot: Arc::new(slot),
@@ -165,7 +173,7 @@ impl Call {
         self.stream = Some(Stream { conn, sid, link });
         self.tell(leg::Input::Twilio(&arrived.message));
         if !std::mem::replace(&mut self.greeted, true) {
-            self.ask(ResponseCreate::default());
+            self.ask_for_answer();
         }
     }
 
@@ -271,12 +279,17 @@ impl Call {
             ServerEvent::ResponseDone(_) => {
                 self.responds = false;
                 self.tell(leg::Input::Upstream(leg::Upstream::ResponseDone));
+                self.answer_key();
             }
             ServerEvent::SpeechStarted(_) => {
                 self.tell(leg::Input::Upstream(leg::Upstream::SpeechStarted));
             }
             ServerEvent::Error(error) => {
-                debug!(code = error.error.code, "the agent refuses something");
+                debug!("the agent refuses something");
+                // It may be what was asked for; then nothing is being made.
+                if error.error.event_id.as_deref() == Some(OUR_ASK) {
+                    self.responds = false;
+                }
             }
             _ => {}
         }
@@ -308,9 +321,8 @@ impl Call {
                     ..ConversationItemCreate::default()
                 });
                 // A key has no end of a turn that the agent could wait for.
-                if !self.responds {
-                    self.ask(ResponseCreate::default());
-                }
+                self.owes_key = true;
+                self.answer_key();
             }
             leg::Output::Send(sid, command) => {
                 let Some(stream) = self.stream.as_mut().filter(|stream| *stream.sid == *sid) else {
@@ -327,6 +339,23 @@ impl Call {
             // The leg was asked for PCM; its end is for the loop.
             leg::Output::Audio(Audio::Mulaw(_)) | leg::Output::Ended(_) => {}
         }
+    }
+
+    /// Asks for an answer to a key, unless one is being made.
+    fn answer_key(&mut self) {
+        if self.owes_key && !self.responds {
+            self.owes_key = false;
+            self.ask_for_answer();
+        }
+    }
+
+    fn ask_for_answer(&mut self) {
+        self.responds = true;
+        let event = Envelope {
+            event_id: Some(OUR_ASK.to_owned()),
+            ..ResponseCreate::default().into()
+        };
+        self.upstream.handle(self.state.clock.now(), event);
     }
 
     fn ask(&mut self, event: impl Into<ClientEvent>) {

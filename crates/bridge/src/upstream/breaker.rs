@@ -30,7 +30,8 @@ impl Breaker {
     pub(crate) fn failed(&self, now: Time) {
         let mut lately = self.lock();
         lately.failures = lately.failures.saturating_add(1);
-        if lately.failures >= FAILURES {
+        let is_closed = lately.closed_until.is_some_and(|until| until > now);
+        if lately.failures >= FAILURES && !is_closed {
             lately.closed_until = Some(now + PAUSE);
         }
     }

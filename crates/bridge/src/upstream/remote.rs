@@ -7,7 +7,7 @@
 
 mod answers;
 mod ending;
-mod pins;
+pub(crate) mod pins;
 mod updates;
 
 use std::collections::VecDeque;
@@ -93,7 +93,8 @@ impl Remotes {
             created: false,
             answers: Answers::default(),
             begins_at_ms: 0,
-            is_away: false,
+            is_up: false,
+            attempts: 0,
             over: false,
         };
         if let Some(session) = remote.pins.settings() {
@@ -128,7 +129,9 @@ pub(crate) struct Remote {
     answers: Answers,
     /// Where in all that the caller said the session there begins, in ms.
     begins_at_ms: u64,
-    is_away: bool,
+    is_up: bool,
+    /// How often it was tried to bring it back, since it went.
+    attempts: u32,
     over: bool,
 }
 
@@ -185,11 +188,15 @@ impl Remote {
 
     /// Ready when there is something to [poll](Self::poll) for.
     pub(crate) async fn arrived(&mut self) {
-        if self.came.is_none() && !self.over {
-            self.came = self.events.recv().await;
-            self.over = self.came.is_none();
-        } else if self.came.is_none() {
+        if self.over || self.came.is_some() {
             std::future::pending::<()>().await;
+        }
+        self.came = self.events.recv().await;
+        if self.came.is_none() {
+            // It ends with a state that says so, unless something went wrong in it.
+            warn!(session = self.session_id, "the upstream's end was not told");
+            self.breaker.failed(self.clock.now());
+            self.end(Close::new(Close::INTERNAL, "upstream.unavailable"));
         }
     }
 
@@ -207,10 +214,10 @@ impl Remote {
                 Event::State { state, .. } => self.stands(state),
                 Event::Back(back) => self.is_back(back),
                 Event::Lost(gap) => {
+                    let (from_ms, to_ms) = (gap.from_ms, gap.to_ms);
                     warn!(
                         session = self.session_id,
-                        ?gap,
-                        "audio was lost on the way to the upstream"
+                        from_ms, to_ms, "audio was lost on the way to the upstream"
                     );
                 }
                 Event::Waiting(_) => {}
@@ -294,20 +301,24 @@ impl Remote {
 
     fn stands(&mut self, state: State) {
         match state {
-            State::Live { .. } => {
-                self.breaker.came_up();
-                if std::mem::take(&mut self.is_away) {
-                    self.tell_state("up");
+            State::Live { .. } | State::CatchingUp { .. } => {
+                if !std::mem::replace(&mut self.is_up, true) {
+                    self.breaker.came_up();
+                    if std::mem::take(&mut self.attempts) > 0 {
+                        self.tell_state("up");
+                    }
                 }
             }
             State::Reconnecting { attempt, cause, .. } => {
-                if attempt > 1 {
-                    self.breaker.failed(self.clock.now());
-                }
-                if !std::mem::replace(&mut self.is_away, true) {
+                if std::mem::take(&mut self.is_up) {
                     info!(session = self.session_id, ?cause, "the upstream is away");
                     self.tell_state("reconnecting");
                 }
+                // Each attempt shows itself several times; the one before it has failed.
+                if attempt > self.attempts.max(1) {
+                    self.breaker.failed(self.clock.now());
+                }
+                self.attempts = attempt;
             }
             State::Ended(end) => {
                 if !matches!(end, End::FarEnd | End::HungUp) {
@@ -320,7 +331,7 @@ impl Remote {
                 }
                 self.end(ending::close(&end));
             }
-            State::Dialling(_) | State::CatchingUp { .. } => {}
+            State::Dialling(_) => {}
         }
     }
 

@@ -85,6 +85,7 @@ impl Bridge {
         );
         let body: Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["session"]["model"], "test");
+        assert_eq!(body["session"]["agent"], "test");
         let session = body["session"]["id"].as_str().map(str::to_owned);
         Asked {
             stream,

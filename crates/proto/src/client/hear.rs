@@ -34,6 +34,7 @@ impl Client {
             ServerEvent::Error(error) => {
                 let about = error.error.event_id.as_deref();
                 if let Some(id) = about {
+                    self.settings.refused(id);
                     let link = self.link_mut(conn);
                     if link.is_some_and(|link| link.renewal.is_about(id)) {
                         return self.renew_again(now, conn);
@@ -47,6 +48,7 @@ impl Client {
                     link.last_error = Some(error.error.clone());
                 }
             }
+            ServerEvent::SessionUpdated(_) => self.settings.updated(),
             // A new session tells what it was told.
             ServerEvent::ConversationItemAdded(added) if self.echoes.contains(&added.item.id) => {
                 return;

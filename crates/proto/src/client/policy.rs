@@ -167,7 +167,7 @@ impl Policy {
             // Everybody was told the same: spread what comes after it.
             Wait::SharedHint(hint) => {
                 let spread = hint.clamp(MASS.0, MASS.1);
-                hint + self.random.between(Duration::ZERO, spread)
+                hint.saturating_add(self.random.between(Duration::ZERO, spread))
             }
             Wait::ByCause => match (cause, self.attempts) {
                 (Cause::Unreachable | Cause::ServerBusy, _) => mass(&mut self.random),

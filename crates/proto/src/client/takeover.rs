@@ -119,7 +119,7 @@ impl Client {
     /// Tells a new session the conversation so far and what it has to hear again; whether an answer
     /// got lost with the old one.
     fn tell_all(&mut self, old: &Session) -> bool {
-        let settings = self.settings.clone().map(ClientEvent::from);
+        let settings = self.settings.tell().map(ClientEvent::from);
         let items = self.history.tell();
         self.echoes.clear();
         let told_before = core::mem::take(&mut self.told);

@@ -1,6 +1,6 @@
 //! What an upstream's end means for the caller, who knows nothing of upstreams.
 
-use offhook_client::proto::client::{End, Failure};
+use offhook_client::proto::client::{Cause, End, Failure};
 use offhook_proto::Close;
 use offhook_proto::wire::ErrorDetail;
 
@@ -25,11 +25,11 @@ pub(super) fn is_ours(error: &ErrorDetail) -> bool {
 pub(super) fn told(end: &End) -> Option<ErrorDetail> {
     let (code, message) = match end {
         End::HungUp | End::FarEnd => return None,
-        End::Failed(failure) if is_busy(failure) => (
+        end if is_busy(end) => (
             "upstream_busy",
             "The agent has no room for another call; try again shortly.",
         ),
-        End::Closed { .. } | End::Failed(Failure::Refused { .. }) => (
+        end if is_refusal(end) => (
             "upstream_refused",
             "The agent cannot be reached: whoever runs this server has to look into it.",
         ),
@@ -47,13 +47,11 @@ pub(super) fn told(end: &End) -> Option<ErrorDetail> {
 pub(super) fn close(end: &End) -> Close {
     match end {
         End::HungUp | End::FarEnd => Close::new(Close::NORMAL, "upstream.ended"),
-        End::Failed(failure) if is_busy(failure) => {
+        end if is_busy(end) => {
             let reason = format!("upstream.busy;retry_after_ms={LATER_MS}");
             Close::new(Close::OVERLOADED, &reason)
         }
-        End::Closed { .. } | End::Failed(Failure::Refused { .. }) => {
-            Close::new(Close::INTERNAL, "upstream.refused")
-        }
+        end if is_refusal(end) => Close::new(Close::INTERNAL, "upstream.refused"),
         End::BadMessage { .. } | End::TooBig { .. } => {
             Close::new(Close::INTERNAL, "upstream.not_understood")
         }
@@ -66,25 +64,44 @@ pub(super) fn logged(end: &End) -> String {
     match end {
         End::Closed { close, error } => {
             let code = error.as_ref().and_then(|error| error.code.as_deref());
-            format!(
-                "it closed with {} ({})",
-                close.code,
-                code.unwrap_or("no error")
-            )
+            let code = code.map_or("no error", |code| {
+                let known = OURS.iter().find(|known| **known == code);
+                known.copied().unwrap_or("another error")
+            });
+            format!("it closed with {} ({code})", close.code)
         }
         End::Failed(Failure::Refused { status, .. }) => format!("it answered with {status}"),
-        other => format!("{other:?}"),
+        End::TimedOut { step, after } => format!("{step:?} took longer than {after:?}"),
+        End::GaveUp { after, cause } => format!("it was not back after {after:?} ({cause:?})"),
+        End::TooBig { limit } => format!("it sent a message of more than {limit} bytes"),
+        End::Failed(Failure::HostUnknown) => "its name is not known".to_owned(),
+        // These are the system's words.
+        End::Failed(Failure::Unreachable { detail } | Failure::Untrusted { detail }) => {
+            detail.clone()
+        }
+        End::BadMessage { .. } | End::Failed(Failure::NotTheProtocol { .. }) => {
+            "it does not speak the protocol".to_owned()
+        }
+        _ => "it ended the session".to_owned(),
     }
 }
 
-fn is_busy(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Refused {
-            status: 429 | 503,
-            ..
-        }
-    )
+/// It has no room: it said so before the session opened, or for as long as it was tried.
+fn is_busy(end: &End) -> bool {
+    match end {
+        End::Failed(Failure::Refused { status, .. }) => matches!(status, 429 | 503),
+        End::GaveUp { cause, .. } => *cause == Cause::ServerBusy,
+        _ => false,
+    }
+}
+
+/// It does not want this key or this model. A fault of its own is no refusal.
+fn is_refusal(end: &End) -> bool {
+    match end {
+        End::Failed(Failure::Refused { status, .. }) => *status < 500,
+        End::Closed { close, .. } => close.code != Close::INTERNAL,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +137,17 @@ mod tests {
             detail: String::new(),
         });
         assert_eq!(logged(&busy), "it answered with 429");
+        let in_the_end = End::GaveUp {
+            after: std::time::Duration::from_secs(15),
+            cause: Cause::ServerBusy,
+        };
+        assert_eq!(close(&in_the_end), close(&busy));
+        let fault = End::Failed(Failure::Refused {
+            status: 500,
+            retry_after: None,
+            detail: String::new(),
+        });
+        assert_eq!(close(&fault).reason, "upstream.unavailable");
         let frame = close(&busy);
         assert_eq!(frame.code, Close::OVERLOADED);
         assert_eq!(frame.reason, "upstream.busy;retry_after_ms=5000");

@@ -42,11 +42,7 @@ impl Pins {
 
     /// What of a caller's change counts.
     pub(super) fn allowed(&self, mut change: Fields) -> Change {
-        let input = change.get("audio").and_then(|audio| audio.get("input"));
-        if input
-            .and_then(|input| input.get("format"))
-            .is_some_and(|format| !is_pcm(format))
-        {
+        if !speaks_pcm(&change) {
             return Change::Format;
         }
         // Who answers is the operator's choice, always.
@@ -65,8 +61,11 @@ impl Pins {
             if is_discriminator || self.overridable.contains(&path) {
                 continue;
             }
-            if let (Some(Value::Object(change)), Value::Object(pin)) = (change.get_mut(name), pin) {
-                self.strip(change, pin, &path);
+            if let (Some(Value::Object(inner)), Value::Object(pin)) = (change.get_mut(name), pin) {
+                self.strip(inner, pin, &path);
+                if inner.is_empty() {
+                    change.remove(name);
+                }
             } else {
                 change.remove(name);
             }
@@ -74,7 +73,13 @@ impl Pins {
     }
 }
 
-/// The one format in which a caller's audio is taken.
+/// Whether settings leave all audio in the one format that is taken here.
+pub(crate) fn speaks_pcm(settings: &Fields) -> bool {
+    let format = |side: &str| settings.get("audio")?.get(side)?.get("format");
+    let formats = ["input", "output"].into_iter().filter_map(format);
+    formats.into_iter().all(is_pcm)
+}
+
 fn is_pcm(format: &Value) -> bool {
     let rate = format.get("rate");
     format.get("type").and_then(Value::as_str) == Some("audio/pcm")
@@ -124,6 +129,12 @@ mod tests {
         });
         assert_eq!(allowed(&pins, &change), left);
         assert_eq!(allowed(&pins, &json!({ "audio": null })), json!({}));
+        let nothing = json!({ "audio": { "output": { "voice": "cedar" } } });
+        assert_eq!(
+            allowed(&pins, &nothing),
+            json!({}),
+            "not even an empty object"
+        );
         let told = pins.settings().expect("there is something to tell");
         assert_eq!(told["type"], "realtime");
         assert_eq!(told["instructions"], "Be brief.");
@@ -144,6 +155,7 @@ mod tests {
     fn audio_comes_in_one_format() {
         let pins = Pins::new(&Fields::new(), &[]);
         let of = |format: &Value| json!({ "audio": { "input": { "format": format } } });
+        let out = |format: &Value| json!({ "audio": { "output": { "format": format } } });
         for good in &[
             json!({ "type": "audio/pcm" }),
             json!({ "type": "audio/pcm", "rate": 24_000 }),
@@ -156,6 +168,7 @@ mod tests {
             json!("pcm16"),
         ] {
             assert_eq!(pins.allowed(fields(&of(bad))), Change::Format);
+            assert_eq!(pins.allowed(fields(&out(bad))), Change::Format);
         }
     }
 }
