@@ -13,7 +13,7 @@ use offhook_tests::scratch::Scratch;
 use offhook_tests::signal;
 use offhook_tests::softphone::{Bridge, Caller, data, is_activity};
 use offhook_tests::sound::Sound;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A call over the shipped speech takes about 17 s.
 const CALL: Duration = Duration::from_secs(60);
@@ -41,6 +41,39 @@ fn a_call_to_a_bridge_in_another_process_does_the_same() -> Result<()> {
     let summary = speak_and_listen(Some(bridge.url()), &answer)?;
     has_the_callers_words(&answer)?;
     ensure!(summary["stats"]["frames_lost"] == 0, "{summary}");
+    Ok(())
+}
+
+#[test]
+fn every_agent_of_a_bridge_can_be_called_and_no_other() -> Result<()> {
+    let scratch = Scratch::new("calls")?;
+    let list = scratch.path().join("agents.json");
+    let agent = |id: &str| json!({"id": id, "name": id, "language": "en", "color": "#3b6ea5"});
+    std::fs::write(&list, json!([agent("desk"), agent("sales")]).to_string())?;
+    let mut command = Bridge::command("127.0.0.1:0")?;
+    command.args(["--agents", text(&list)?]);
+    let bridge = Bridge::run(&mut command)?;
+    let silence = scratch.path().join("silence.wav");
+    Sound::from_pcm16(vec![0; 4800], 48_000).write(&silence)?;
+    let answer = scratch.path().join("answer.wav");
+    let call = |agent: &str| -> Result<bool> {
+        let arguments = [
+            agent,
+            "--url",
+            bridge.url(),
+            "--mic",
+            text(&silence)?,
+            "--speaker",
+            text(&answer)?,
+            "--for",
+            "2",
+        ];
+        let mut caller = Caller::start(&arguments, &Environment::new())?;
+        Ok(caller.program.exit(CALL)?.success())
+    };
+    ensure!(call("desk")?, "the first one");
+    ensure!(call("sales")?, "the second one");
+    ensure!(!call("nobody")?, "there is none of that name");
     Ok(())
 }
 
