@@ -15,8 +15,8 @@ const BOUNDARY: &str = "offhook-tests";
 
 /// Those of its files whose tests measure time or sound, or use what there is one of: they run
 /// alone, at the end.
-const ALONE: [&str; 6] = [
-    "accounts", "calls", "devices", "faults", "networks", "window",
+const ALONE: [&str; 7] = [
+    "accounts", "calls", "devices", "faults", "networks", "rigs", "window",
 ];
 
 /// Those that take longest: begun first, so that nobody waits for them at the end.

@@ -150,7 +150,7 @@ mod tests {
             ("  Api_Key=\"abc", "  Api_Key …"),
             ("key = \"sk-1\"", "key …"),
             ("authorization = \"Bearer 1\"", "authorization …"),
-            ("key_env = \"KEY\"", "key_env = \"KEY\""),
+            ("key_env = \"OPENAI\"", "key_env = \"OPENAI\""),
             ("allowed_auth = [\"query\"]", "allowed_auth = [\"query\"]"),
             ("token_file = \"a/b\"", "token_file = \"a/b\""),
             ("ttl = 5", "ttl = 5"),
