@@ -26,6 +26,7 @@ pub use callers::{Caller, NotACaller};
 pub use limits::Limit;
 pub use proxies::{ForwardedBy, Network, NotANetwork};
 pub use twilio::TwilioConfig;
+pub(crate) use upstream::speaks_pcm;
 pub use upstream::{UpstreamAuth, UpstreamConfig};
 
 /// Where a bridge listens unless told otherwise.

@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// Something in front of the bridge would let everybody in.
     #[error(
-        "a bridge behind proxies needs an access token or an issuer: whoever reaches the proxy could use it"
+        "a bridge behind proxies, or with a public address, needs an access token or an issuer: whoever reaches that could use it"
     )]
     OpenBehindProxies,
     /// A file with a certificate or its key cannot be used.

@@ -1,9 +1,11 @@
-//! The server the softphone talks to: tokens, upgrade checks, sessions, and the built-in agent.
+//! The server the softphone talks to: tokens, upgrade checks, sessions, phone calls, and what
+//! answers them.
 //!
 //! ```text
 //! sockets ── session/link.rs ──┐
 //!                              ├─ session.rs ── proto::Server
-//! registry.rs (who has which) ─┘       └─────── Upstream ── the built-in agent
+//! registry.rs (who has which) ─┘       └──┬──── Upstream ─┬ the built-in agent
+//! twilio/call.rs ── telephony::Leg ───────┘               └ a server of the OpenAI Realtime API
 //! ```
 //!
 //! [`Bridge`] serves on a listener; [`Embedded`] is a bridge inside another program, reachable by
@@ -12,9 +14,10 @@
 //! - `POST /v1/realtime/client_secrets` mints a token of 10 to 120 s for one session: a new one, or
 //!   the one that `session.id` in the body names.
 //! - `GET /v1/realtime?agent=NAME` opens the session; without an agent, any `model=NAME` is
-//!   answered by the built-in agent, as SDKs insist on naming a model. With `session=ID` a client
+//!   answered by the first one, as SDKs insist on naming a model. With `session=ID` a client
 //!   of `offhook.v1` goes on with a session, by a token for it.
 //! - `GET /.well-known/offhook` says how to sign in, `GET /v1/agents` whom one can call.
+//! - `POST /v1/twilio/voice` and `GET /v1/twilio` are for Twilio ([`Config::twilio`]).
 //! - `GET /healthz` says that the bridge is up, and with how many sessions. One that waits for its
 //!   client to come back counts, here and against [`Config::max_sessions`], as it holds as much.
 //!

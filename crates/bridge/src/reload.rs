@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 use crate::http::State;
@@ -20,8 +21,11 @@ impl Reloader {
             tls.certificate.reload().await;
         }
         if self.state.config.token_keys.is_some() {
-            match self.state.tokens.reload() {
-                Ok(()) => info!("the keys of tokens were read anew"),
+            let state = Arc::clone(&self.state);
+            // Files are waited for elsewhere than where calls run.
+            match spawn_blocking(move || state.tokens.reload()).await {
+                Ok(Ok(())) => info!("the keys of tokens were read anew"),
+                Ok(Err(error)) => error!(%error, "the keys of tokens stay as they were"),
                 Err(error) => error!(%error, "the keys of tokens stay as they were"),
             }
         }

@@ -2,7 +2,7 @@
 
 pub(crate) mod agent;
 mod breaker;
-pub(crate) mod remote;
+mod remote;
 
 use std::sync::Arc;
 use std::time::Duration;

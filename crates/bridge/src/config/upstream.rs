@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::secret::{Place, read};
-use crate::upstream::remote::pins::speaks_pcm;
 
 /// A session of the OpenAI API lives for an hour, and the bridge waits for up to four minutes for a
 /// moment when nobody speaks before it moves on; in s.
@@ -112,17 +111,31 @@ impl UpstreamConfig {
                 "{path:?} may be overridden, but is not among its session's settings"
             ));
         }
-        match (&self.key_env, &self.key_file) {
-            (None, None) => Some("its upstream has neither key_env nor key_file".to_owned()),
-            (Some(_), Some(_)) => Some("its upstream has both key_env and key_file".to_owned()),
-            _ => None,
-        }
+        self.place().err()
     }
 
     fn key(&self) -> Result<SecretString, String> {
-        let place = Place::of(self.key_env.as_deref(), self.key_file.as_deref());
-        read("key", &place.ok_or("it has no key")?)
+        self.place().and_then(|place| read("key", &place))
     }
+
+    fn place(&self) -> Result<Place<'_>, String> {
+        let (env, file) = (&self.key_env, &self.key_file);
+        Place::of(env.as_deref(), file.as_deref())
+            .ok_or_else(|| "exactly one of key_env and key_file says where its key is".to_owned())
+    }
+}
+
+/// Whether settings leave all audio in the one format that is taken here.
+pub(crate) fn speaks_pcm(settings: &Map<String, Value>) -> bool {
+    let format = |side: &str| settings.get("audio")?.get(side)?.get("format");
+    let formats = ["input", "output"].into_iter().filter_map(format);
+    formats.into_iter().all(is_pcm)
+}
+
+fn is_pcm(format: &Value) -> bool {
+    let rate = format.get("rate");
+    format.get("type").and_then(Value::as_str) == Some("audio/pcm")
+        && rate.is_none_or(|rate| rate.as_u64() == Some(24_000))
 }
 
 /// What settings hold at a path, as in `audio.output.voice`.
@@ -161,8 +174,8 @@ mod tests {
             ""
         );
         for (more, why) in [
-            ("", "neither key_env nor key_file"),
-            (r#","key_env":"A","key_file":"b""#, "both"),
+            ("", "exactly one of key_env and key_file"),
+            (r#","key_env":"A","key_file":"b""#, "exactly one of"),
             (r#","key_env":"A","rotate_after":3600"#, "3600 s"),
             (r#","key_env":"A","overridable":["tools"]"#, "\"tools\""),
         ] {

@@ -7,7 +7,7 @@
 
 mod answers;
 mod ending;
-pub(crate) mod pins;
+mod pins;
 mod updates;
 
 use std::collections::VecDeque;
@@ -161,9 +161,9 @@ impl Remote {
                     self.give(Envelope { event_id, ..event });
                 }
                 Change::Format => {
-                    let message = "Audio is taken as \"audio/pcm\" at 24000 Hz here.";
+                    let message = "Audio is \"audio/pcm\" at 24000 Hz here, both ways.";
                     let mut detail = ErrorDetail::invalid_request("unsupported_format", message);
-                    detail.param = Some("session.audio.input.format".to_owned());
+                    detail.param = Some("session.audio".to_owned());
                     detail.event_id = event_id;
                     self.say_error(detail);
                 }

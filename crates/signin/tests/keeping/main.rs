@@ -255,9 +255,8 @@ async fn signing_out_is_told_to_the_provider_and_noticed_by_other_processes() {
     assert_eq!(*two.standing().borrow(), Standing::SignedOut);
 }
 
-#[tokio::test]
-async fn a_token_whose_use_cannot_be_noted_is_not_used() {
-    let (provider, locks) = (Provider::new(false), Folder::new());
+/// A keeper with a grant, and the folder that its vault is in.
+async fn in_files(provider: &Arc<Provider>, locks: &Folder) -> (Keeper, PathBuf) {
     let folder = locks.0.join("vault");
     let vault = Vault::open(Place::File {
         folder: folder.clone(),
@@ -265,8 +264,15 @@ async fn a_token_whose_use_cannot_be_noted_is_not_used() {
     })
     .await
     .unwrap();
-    let keeper = open(&provider, &vault, &locks.0).await;
+    let keeper = open(provider, &vault, &locks.0).await;
     keeper.adopt(grant()).await.unwrap();
+    (keeper, folder)
+}
+
+#[tokio::test]
+async fn a_token_whose_use_cannot_be_noted_is_not_used() {
+    let (provider, locks) = (Provider::new(false), Folder::new());
+    let (keeper, folder) = in_files(&provider, &locks).await;
     let away = locks.0.join("away");
     fs::rename(&folder, &away).unwrap();
     fs::write(&folder, "in the way").unwrap();
@@ -282,15 +288,7 @@ async fn a_token_whose_use_cannot_be_noted_is_not_used() {
 #[tokio::test]
 async fn a_sign_out_that_the_vault_does_not_take_is_told_to_the_provider_and_to_the_user() {
     let (provider, locks) = (Provider::new(false), Folder::new());
-    let folder = locks.0.join("vault");
-    let vault = Vault::open(Place::File {
-        folder: folder.clone(),
-        passphrase: "passphrase".into(),
-    })
-    .await
-    .unwrap();
-    let keeper = open(&provider, &vault, &locks.0).await;
-    keeper.adopt(grant()).await.unwrap();
+    let (keeper, folder) = in_files(&provider, &locks).await;
     fs::rename(&folder, locks.0.join("away")).unwrap();
     fs::write(&folder, "in the way").unwrap();
     let outcome = keeper.sign_out().await;

@@ -3,6 +3,8 @@
 use offhook_proto::wire::Fields;
 use serde_json::{Map, Value};
 
+use crate::config::speaks_pcm;
+
 /// What an agent's sessions are set to, and how far that holds.
 #[derive(Debug)]
 pub(super) struct Pins {
@@ -71,19 +73,6 @@ impl Pins {
             }
         }
     }
-}
-
-/// Whether settings leave all audio in the one format that is taken here.
-pub(crate) fn speaks_pcm(settings: &Fields) -> bool {
-    let format = |side: &str| settings.get("audio")?.get(side)?.get("format");
-    let formats = ["input", "output"].into_iter().filter_map(format);
-    formats.into_iter().all(is_pcm)
-}
-
-fn is_pcm(format: &Value) -> bool {
-    let rate = format.get("rate");
-    format.get("type").and_then(Value::as_str) == Some("audio/pcm")
-        && rate.is_none_or(|rate| rate.as_u64() == Some(24_000))
 }
 
 #[cfg(test)]
